@@ -1,0 +1,212 @@
+"""Elementwise arithmetic of one and two inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.special
+from numpy.typing import NDArray
+
+from chainrule.graph import Node, constant, primitive
+from chainrule.primitives.comparisons import equal, where
+from chainrule.primitives.domains import away_from_zero, positive, reals
+
+__all__ = [
+    "add",
+    "divide",
+    "logaddexp",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "power",
+    "reciprocal",
+    "square",
+    "subtract",
+    "xlogy",
+]
+
+Array = NDArray[Any]
+Gradients = tuple[Node | None, ...]
+
+
+@primitive(show="−{x}", ufunc=np.negative, domain=reals)
+def negative(x: Array) -> Array:
+    """The negative, elementwise."""
+    return np.negative(x)
+
+
+@negative.pullback
+def _(g: Node, y: Node, x: Node) -> Gradients:
+    return (-g,)
+
+
+@primitive(show="{a} + {b}", ufunc=np.add, domain=reals)
+def add(a: Array, b: Array) -> Array:
+    """The sum of two inputs, elementwise."""
+    return np.add(a, b)
+
+
+@add.pullback
+def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
+    return g, g
+
+
+@primitive(show="{a} − {b}", ufunc=np.subtract, domain=reals)
+def subtract(a: Array, b: Array) -> Array:
+    """The difference of two inputs, elementwise."""
+    return np.subtract(a, b)
+
+
+@subtract.pullback
+def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
+    return g, -g
+
+
+@primitive(show="{a} · {b}", ufunc=np.multiply, domain=reals)
+def multiply(a: Array, b: Array) -> Array:
+    """The product of two inputs, elementwise."""
+    return np.multiply(a, b)
+
+
+@multiply.pullback
+def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
+    return g * b, g * a
+
+
+@primitive(show="{a} / {b}", ufunc=np.divide, domain=away_from_zero)
+def divide(a: Array, b: Array) -> Array:
+    """The quotient of two inputs, elementwise."""
+    return np.divide(a, b)
+
+
+@divide.pullback
+def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
+    return g / b, -(g * y / b)
+
+
+@primitive(show="{x}²", ufunc=np.square, domain=reals)
+def square(x: Array) -> Array:
+    """The square, elementwise."""
+    return np.square(x)
+
+
+@square.pullback
+def _(g: Node, y: Node, x: Node) -> Gradients:
+    return (g * (2 * x),)
+
+
+@primitive(show="1 / {x}", ufunc=np.reciprocal, domain=away_from_zero)
+def reciprocal(x: Array) -> Array:
+    """One divided by the input, elementwise."""
+    return np.reciprocal(x)
+
+
+@reciprocal.pullback
+def _(g: Node, y: Node, x: Node) -> Gradients:
+    return (-(g * (y * y)),)
+
+
+@primitive(show="{a}^{b}", ufunc=np.power, domain=positive)
+def power(a: Array, b: Array) -> Array:
+    """The first input raised to the second, elementwise."""
+    return np.power(a, b)
+
+
+@power.pullback
+def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
+    # Where b is 0 the derivative by a is 0, but 0 · a⁻¹ is not a number at a = 0; where a is 0
+    # the derivative by b is 0, but 0 · log 0 is not a number.
+    exponent = where(equal(b, 0), 1, b - 1)
+    base = where(equal(a, 0), 1, a)
+    from chainrule.primitives.functions import log
+
+    return g * (b * a**exponent), g * (y * log(base))
+
+
+def _larger_by_real_part(a: Array, b: Array) -> Array:
+    return np.where(a.real > b.real, a, b)
+
+
+@primitive(
+    show="max({a}, {b})",
+    ufunc=np.maximum,
+    domain=reals,
+    kink=np.greater,
+    complex_value=_larger_by_real_part,
+)
+def maximum(a: Array, b: Array) -> Array:
+    """The larger of two inputs, elementwise.
+
+    At a tie the derivative is 0 against a constant (so that relu has slope 0 at 0), and goes to
+    the second input otherwise.
+    """
+    return np.maximum(a, b)
+
+
+@maximum.pullback
+def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
+    if a.is_constant:
+        return None, where(b > a, g, 0)
+    return where(a > b, g, 0), where(a > b, 0, g)
+
+
+def _smaller_by_real_part(a: Array, b: Array) -> Array:
+    return np.where(a.real < b.real, a, b)
+
+
+@primitive(
+    show="min({a}, {b})",
+    ufunc=np.minimum,
+    domain=reals,
+    kink=np.less,
+    complex_value=_smaller_by_real_part,
+)
+def minimum(a: Array, b: Array) -> Array:
+    """The smaller of two inputs, elementwise; ties as for the larger."""
+    return np.minimum(a, b)
+
+
+@minimum.pullback
+def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
+    if a.is_constant:
+        return None, where(b < a, g, 0)
+    return where(a < b, g, 0), where(a < b, 0, g)
+
+
+def _complex_logaddexp(a: Array, b: Array) -> Array:
+    top = np.maximum(a.real, b.real)
+    return top + np.log(np.exp(a - top) + np.exp(b - top))
+
+
+@primitive(
+    show="log(exp {a} + exp {b})",
+    ufunc=np.logaddexp,
+    domain=reals,
+    complex_value=_complex_logaddexp,
+)
+def logaddexp(a: Array, b: Array) -> Array:
+    """The logarithm of the sum of two exponentials, elementwise, without overflow."""
+    return np.logaddexp(a, b)
+
+
+@logaddexp.pullback
+def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
+    from chainrule.primitives.functions import expit
+
+    return g * expit(a - b), g * expit(b - a)
+
+
+@primitive(show="{a} · log {b}", ufunc=scipy.special.xlogy, domain=positive)
+def xlogy(a: Array, b: Array) -> Array:
+    """The first input times the logarithm of the second, elementwise; 0 where the first is 0."""
+    return scipy.special.xlogy(a, b)
+
+
+@xlogy.pullback
+def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
+    from chainrule.primitives.functions import log
+
+    zero = constant(0, dtype=a.dtype)
+    return g * log(b), g * where(equal(a, zero), zero, a / b)

@@ -1,0 +1,156 @@
+"""Where a value was computed: the user's file, line, expression, and the name it was given.
+
+A `Source` is captured in about a microsecond (code objects and instruction offsets only) and
+resolved to lines, text and names when someone asks.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType, FrameType
+
+__all__ = ["Position", "Source", "capture"]
+
+_HERE = str(Path(__file__).parent)
+_LIBRARIES = ("numpy", "scipy")
+
+
+@dataclass(frozen=True)
+class Position:
+    """A stretch of a user's file: lines count from 1, columns from 0, as in Python's own."""
+
+    file: str
+    line: int
+    end_line: int
+    column: int
+    end_column: int
+
+    @property
+    def text(self) -> str:
+        """The expression as the user wrote it, on one line; empty where no source is at hand."""
+        lines = [linecache.getline(self.file, n) for n in range(self.line, self.end_line + 1)]
+        if not any(lines):
+            return ""
+        encoded = [line.encode() for line in lines]
+        encoded[-1] = encoded[-1][: self.end_column]
+        encoded[0] = encoded[0][self.column :]
+        return " ".join(part.decode(errors="replace").strip() for part in encoded)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The chain of user frames in which a value was computed, the innermost first.
+
+    Each frame is its code object and the offset of the instruction that was running.
+    """
+
+    frames: tuple[tuple[CodeType, int], ...]
+
+    def __str__(self) -> str:
+        position = self.position
+        return f"{position.file}:{position.line}" if position else "an unknown place"
+
+    @property
+    def position(self) -> Position | None:
+        """The innermost expression."""
+        return _position(*self.frames[0]) if self.frames else None
+
+    @property
+    def name(self) -> str | None:
+        """The variable that the value was assigned to, if it was assigned as it is.
+
+        A value that a function returns takes the name that the caller gives to the call.
+        """
+        for code, offset in self.frames:
+            position = _position(code, offset)
+            if position is None:
+                return None
+            kind, name = _roles(position.file).get(_key(position), (None, None))
+            if kind == "assigned":
+                return name
+            if kind != "returned":
+                return None
+        return None
+
+    def describe(self) -> str:
+        """The place with the user's text, for a message: ``net.py:12, in `z1 = X @ W1` ``."""
+        position = self.position
+        if position is None:
+            return "an unknown place"
+        line = linecache.getline(position.file, position.line).strip()
+        where = f"{position.file}, line {position.line}"
+        return f"{where}, in `{line}`" if line else where
+
+
+def capture(stop: CodeType | None = None) -> Source:
+    """The user's frames from here outward, up to the one whose code is ``stop``."""
+    frames: list[tuple[CodeType, int]] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not stop:
+        if is_user_code(frame.f_code):
+            frames.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return Source(tuple(frames))
+
+
+@lru_cache(maxsize=4096)
+def is_user_code(code: CodeType) -> bool:
+    """Whether code is neither ours nor a numerical library's."""
+    path = code.co_filename
+    if path.startswith(_HERE) and not path.startswith(_NETWORKS):
+        return False
+    parts = Path(path).parts
+    return "site-packages" not in parts or not any(name in parts for name in _LIBRARIES)
+
+
+# Our own layers, losses and optimisers are ordinary NumPy: their lines are worth showing.
+_NETWORKS = (str(Path(_HERE) / "networks"), str(Path(_HERE) / "training"))
+
+
+@lru_cache(maxsize=65536)
+def _position(code: CodeType, offset: int) -> Position | None:
+    for index, (line, end_line, column, end_column) in enumerate(code.co_positions()):
+        if index == offset // 2:
+            if line is None:
+                return None
+            return Position(
+                code.co_filename, line, end_line or line, column or 0, end_column or 1_000_000
+            )
+    return None
+
+
+def _key(position: Position) -> tuple[int, int, int, int]:
+    return (position.line, position.end_line, position.column, position.end_column)
+
+
+@lru_cache(maxsize=256)
+def _roles(file: str) -> dict[tuple[int, int, int, int], tuple[str, str | None]]:
+    """For each expression in a file that is assigned or returned whole: which, and to what name."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except SyntaxError:
+        return {}
+    roles: dict[tuple[int, int, int, int], tuple[str, str | None]] = {}
+    for statement in ast.walk(tree):
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            roles[_span(statement.value)] = ("assigned", ast.unparse(statement.targets[0]))
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            roles[_span(statement.value)] = ("assigned", ast.unparse(statement.target))
+        elif isinstance(statement, ast.NamedExpr):
+            roles[_span(statement.value)] = ("assigned", ast.unparse(statement.target))
+        elif isinstance(statement, ast.AugAssign):
+            roles[_span(statement)] = ("assigned", ast.unparse(statement.target))
+        elif isinstance(statement, ast.Return) and statement.value is not None:
+            roles[_span(statement.value)] = ("returned", None)
+        elif isinstance(statement, ast.Lambda):
+            roles[_span(statement.body)] = ("returned", None)
+    return roles
+
+
+def _span(node: ast.expr | ast.stmt) -> tuple[int, int, int, int]:
+    return (node.lineno, node.end_lineno or 0, node.col_offset, node.end_col_offset or 0)
