@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -166,7 +165,6 @@ def check_setting(option: str, value: object, accepted: Range) -> None:
         raise SettingError(f"{option}={value!r} is out of range: it takes {accepted.words}.")
 
 
-@functools.cache
 def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
     parameters = inspect.signature(function).parameters.values()
     return {

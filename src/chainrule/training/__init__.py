@@ -1,0 +1,1 @@
+"""Training: optimisers, learning-rate schedules and gradient clipping, as NumPy functions."""
