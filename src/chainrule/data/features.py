@@ -1,0 +1,237 @@
+"""How one column of features becomes numbers, learned from the training table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.data import serial
+from chainrule.data.columns import NumberColumn, WordColumn
+from chainrule.data.inspection import (
+    marks_note,
+    refuse_infinite,
+    refuse_unusable,
+    refuse_words_among_numbers,
+    refuse_written_numbers,
+)
+from chainrule.data.tables import Table
+from chainrule.data.wording import a_number_of, listed, shown
+from chainrule.errors import DataError
+
+__all__ = [
+    "CategoryFeature",
+    "Feature",
+    "NumberFeature",
+    "codes_among",
+    "feature_from_json",
+    "in_order",
+    "learn_feature",
+    "mean_and_scale",
+    "numbers_of",
+]
+
+MOST_CATEGORIES = 1000
+
+
+@dataclass(frozen=True)
+class NumberFeature:
+    """A number x that enters the network as (x - mean) / scale."""
+
+    name: str
+    mean: float
+    scale: float
+
+    @property
+    def encoded_names(self) -> tuple[str, ...]:
+        """The name of the one column that it makes."""
+        return (self.name,)
+
+    def encode(self, table: Table, column: NumberColumn | WordColumn) -> NDArray[np.float64]:
+        """The column (n, 1) for the network."""
+        return ((numbers_of(table, column) - self.mean) / self.scale)[:, None]
+
+    def to_json(self) -> dict[str, Any]:
+        """The feature as pure data."""
+        return {"kind": "number", **dataclasses.asdict(self)}
+
+
+@dataclass(frozen=True)
+class CategoryFeature:
+    """A category that enters the network as one column for each word, 1 where it stands."""
+
+    name: str
+    categories: tuple[str, ...] | tuple[bool, ...]
+
+    @property
+    def encoded_names(self) -> tuple[str, ...]:
+        """The names of the columns that it makes: ``city=Lyon`` and so on."""
+        return tuple(f"{self.name}={_spelled(word)}" for word in self.categories)
+
+    def encode(self, table: Table, column: NumberColumn | WordColumn) -> NDArray[np.float64]:
+        """The columns (n, categories) for the network."""
+        codes = codes_among(table, column, self.categories, "category")
+        encoded = np.zeros((len(codes), len(self.categories)))
+        encoded[np.arange(len(codes)), codes] = 1.0
+        return encoded
+
+    def to_json(self) -> dict[str, Any]:
+        """The feature as pure data."""
+        return {"kind": "category", "name": self.name, "categories": list(self.categories)}
+
+
+Feature = NumberFeature | CategoryFeature
+
+
+def _spelled(word: Any) -> str:
+    return str(word).lower() if isinstance(word, bool) else str(word)
+
+
+def learn_feature(
+    table: Table, column: NumberColumn | WordColumn, *, categorical: bool, standardise: bool
+) -> tuple[Feature, list[str]]:
+    """How to encode a column, and what to note about it."""
+    notes: list[str] = []
+    if isinstance(column, NumberColumn) and not categorical:
+        refuse_infinite(table, column)
+        mean, scale = mean_and_scale(column.values.astype(np.float64))
+        if len(column.values) and (column.values == column.values[0]).all():
+            value = column.values[0].item()
+            notes.append(
+                f"The column {shown(column.name)} of {table.name} has the one value {value!r} in "
+                f"all {a_number_of(table.row_count, 'row')}, and tells the network nothing."
+            )
+        elif _counts(column.values):
+            notes.append(
+                f"The column {shown(column.name)} of {table.name} counts the rows, so the network "
+                "may learn their order; if it is only a row number, leave it out with "
+                f"{table.option('drop', column.name)}."
+            )
+        return NumberFeature(column.name, *((mean, scale) if standardise else (0.0, 1.0))), notes
+    words = column.as_words()
+    declared = categorical or words.declared
+    if not declared:
+        refuse_words_among_numbers(table, words)
+        refuse_written_numbers(table, words)
+    refuse_unusable(table, words, most=MOST_CATEGORIES, declared=categorical)
+    note = marks_note(table, words)
+    if note:
+        notes.append(note)
+    return CategoryFeature(column.name, in_order(words)), notes
+
+
+def _counts(values: NDArray[Any]) -> bool:
+    return len(values) >= 20 and bool((np.diff(values) == 1).all())
+
+
+def in_order(column: WordColumn) -> tuple[Any, ...]:
+    """The words that stand in the column, sorted, numbers by size; or in their declared order."""
+    if column.boolean:
+        return column.words
+    present = column.counts() > 0
+    words = [str(word) for word, is_there in zip(column.words, present, strict=True) if is_there]
+    if column.declared:
+        return tuple(words)
+    values, numeric = column.as_numbers()
+    if numeric.all():
+        size = {str(word): value for word, value in zip(column.words, values, strict=True)}
+        return tuple(sorted(words, key=lambda word: (size[word], word)))
+    return tuple(sorted(words))
+
+
+def mean_and_scale(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The mean and the standard deviation (over n) of finite values; scale 1 where constant.
+
+    The deviations are scaled before they are squared, so that tiny ones do not vanish.
+    """
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return low, 1.0
+    mean = float(np.mean(values))
+    deviations = values - mean
+    largest = float(np.abs(deviations).max())
+    scale = largest * float(np.sqrt(np.mean((deviations / largest) ** 2)))
+    return mean, scale
+
+
+def numbers_of(table: Table, column: NumberColumn | WordColumn) -> NDArray[np.float64]:
+    """The column as finite float64 (n,); raises DataError where a word stands in it."""
+    if isinstance(column, WordColumn):
+        refuse_words_among_numbers(table, column, certain=True)
+        values = np.append(column.as_numbers()[0], np.nan)[column.codes]
+        column = NumberColumn(column.name, values)
+    refuse_infinite(table, column)
+    return column.values.astype(np.float64)
+
+
+def codes_among(
+    table: Table, column: NumberColumn | WordColumn, known: Sequence[Any], noun: str
+) -> NDArray[np.int64]:
+    """The place (n,) of each row's word among the known ones; raises DataError for another."""
+    words = column.as_words()
+    spelled = [_word_as(word, known) for word in words.words]
+    places = {word: place for place, word in enumerate(known)}
+    moved = np.array([places.get(word, -1) for word in spelled] + [-1], np.int64)
+    codes = moved[words.codes]
+    wrong = codes < 0
+    if wrong.any():
+        raise _unseen(table, words, wrong, known, noun)
+    return codes
+
+
+def _word_as(word: str | bool, known: Sequence[Any]) -> Any:
+    """A word in the form of the known ones: a boolean, a number or a text."""
+    if isinstance(known[0], bool):
+        spelling = str(word).casefold()
+        return {"true": True, "1": True, "false": False, "0": False}.get(spelling)
+    if isinstance(known[0], int | float):
+        try:
+            return float(word)
+        except ValueError:
+            return None
+    return _spelled(word)
+
+
+def _unseen(
+    table: Table, words: WordColumn, wrong: NDArray[np.bool_], known: Sequence[Any], noun: str
+) -> DataError:
+    first = words.words[int(words.codes[np.argmax(wrong)])]
+    different = np.unique(words.codes[wrong])
+    others: list[Any] = [words.words[code] for code in different if words.words[code] != first]
+    also = f" (other new ones are {listed(others, 3)})" if others else ""
+    count = int(np.count_nonzero(wrong))
+    many = f"the only such row of {table.row_count:,}" if count == 1 else (
+        f"the first of {count:,} such rows of {table.row_count:,}"
+    )  # fmt: skip
+    return DataError(
+        f"The column {shown(words.name)} of {table.name} has the {noun} {shown(first)} in "
+        f"{table.place(int(np.argmax(wrong)))}, {many}, which the model was not trained on"
+        f"{also}; it knows {listed(known)}: correct such rows, remove them, or train on data that "
+        "has them."
+    )
+
+
+def feature_from_json(value: Any, where: str) -> Feature:
+    """The feature that `to_json` gave; raises ModelFileError where it cannot be that."""
+    kind = value.get("kind") if isinstance(value, dict) else None  # pyright: ignore
+    kind = serial.one_of(kind, ("number", "category"), f"{where}.kind")
+    if kind == "number":
+        found = serial.fields(value, ("kind", "name", "mean", "scale"), where)
+        return NumberFeature(
+            serial.text(found["name"], f"{where}.name"),
+            serial.number(found["mean"], f"{where}.mean"),
+            serial.number(found["scale"], f"{where}.scale", positive=True),
+        )
+    found = serial.fields(value, ("kind", "name", "categories"), where)
+    name = serial.text(found["name"], f"{where}.name")
+    words = serial.items(found["categories"], f"{where}.categories")
+    if words == [False, True] and all(isinstance(word, bool) for word in words):
+        return CategoryFeature(name, (False, True))
+    categories = serial.texts(words, f"{where}.categories")
+    if not categories or len(set(categories)) < len(categories):
+        raise serial.refuse(f"{where}.categories", "must be different texts, at least one")
+    return CategoryFeature(name, categories)
