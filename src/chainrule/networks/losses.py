@@ -43,14 +43,15 @@ special: Any = scipy.special
 
 
 def match_dtype(value: Any, like: Any) -> Any:
-    """``value`` cast to the dtype of ``like``, where computing with both would give a wider one.
+    """``value`` cast to the dtype of ``like``, unless it is as narrow a float already.
 
-    Integer targets beside float32 outputs would otherwise make every gradient float64.
+    Integer or float64 targets beside float32 outputs would make every gradient float64, and
+    ``2 y - 1`` of unsigned or boolean labels would wrap around.
 
     >>> match_dtype(np.array([1]), np.zeros(1, np.float32)).dtype
     dtype('float32')
     """
-    if np.result_type(value.dtype, like.dtype) == like.dtype:
+    if value.dtype.kind == "f" and np.result_type(value.dtype, like.dtype) == like.dtype:
         return value
     return value.astype(like.dtype)
 
