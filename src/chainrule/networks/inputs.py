@@ -102,7 +102,8 @@ def check_targets(y: Any, n: int, width: int, chosen: Loss) -> None:
     elif y.ndim == 1:
         message += f"Give one row of {width} targets per sample."
     else:
-        message += f"Give {width} targets per sample, or make the last of sizes equal to y's width."
+        message += f"Give {width} target{'s' if width > 1 else ''} per sample"
+        message += f", or make the last of sizes {y.shape[1]}." if y.ndim == 2 else "."
     raise DataError(message)
 
 
