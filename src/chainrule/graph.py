@@ -80,6 +80,16 @@ class Node:
             self._name = self.source.name or ""
         return self._name or None
 
+    def without_name(self) -> Node:
+        """This node, which takes no name from its source: a step inside one NumPy call."""
+        self._name = self._name or ""
+        return self
+
+    def with_name(self) -> Node:
+        """This node, which takes the name that its source gives it."""
+        self._name = self._name or None
+        return self
+
     @property
     def ndim(self) -> int:
         """The number of axes."""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 
-__all__ = ["Position", "Source", "capture"]
+__all__ = ["Position", "Source", "boundaries", "capture", "is_user_code"]
 
 _HERE = str(Path(__file__).parent)
 _LIBRARIES = ("numpy", "scipy")
@@ -87,11 +87,14 @@ class Source:
         return f"{where}, in `{line}`" if line else where
 
 
-def capture(stop: CodeType | None = None) -> Source:
-    """The user's frames from here outward, up to the one whose code is ``stop``."""
+boundaries: set[CodeType] = set()
+
+
+def capture() -> Source:
+    """The user's frames from here outward, up to one whose code is among the ``boundaries``."""
     frames: list[tuple[CodeType, int]] = []
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code is not stop:
+    while frame is not None and frame.f_code not in boundaries:
         if is_user_code(frame.f_code):
             frames.append((frame.f_code, frame.f_lasti))
         frame = frame.f_back

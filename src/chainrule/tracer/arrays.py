@@ -1,0 +1,358 @@
+"""The array that records what is done with it.
+
+A `TracedArray` carries the value that NumPy computed and the node that stands for it. In-place
+changes follow NumPy's memory: arrays that share memory share a `Storage`, a view remembers the
+steps that lead to it from the storage's array, and a write through a view is written through to
+the storage. Nodes themselves never change, so a value used before an in-place change keeps its
+gradient.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule import primitives as p
+from chainrule.errors import UnsupportedError
+from chainrule.graph import Node, Primitive
+from chainrule.source import Source, capture
+from chainrule.tracer import leaks
+
+__all__ = [
+    "FUNCTIONS",
+    "UFUNCS",
+    "TracedArray",
+    "alternative",
+    "bind",
+    "entered",
+    "here",
+    "traces",
+    "unsupported",
+]
+
+Array = NDArray[Any]
+Lowering = Callable[..., Any]
+
+FUNCTIONS: dict[Any, Lowering] = {}
+UFUNCS: dict[Any, Lowering] = {}
+
+
+class _Call(threading.local):
+    """The NumPy call that is being traced in this thread, and its place in the program."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.source: Source | None = None
+
+
+_call = _Call()
+
+
+def entered(lowering: Lowering, *arguments: Any, **settings: Any) -> Any:
+    """Run what one NumPy call of the user's becomes.
+
+    All nodes made meanwhile have the place of that call as their source; the one that is its
+    result takes the name that the user gives it.
+    """
+    _call.depth += 1
+    try:
+        result = lowering(*arguments, **settings)
+    finally:
+        _call.depth -= 1
+        if _call.depth == 0:
+            _call.source = None
+    if _call.depth == 0 and type(result) is TracedArray:
+        result.node.with_name()
+    return result
+
+
+def here() -> Source:
+    """The place of the NumPy call that is being traced."""
+    if _call.depth == 0:
+        return capture()
+    if _call.source is None:
+        _call.source = capture()
+    return _call.source
+
+
+def traces(*functions: Any) -> Callable[[Lowering], Lowering]:
+    """Register how NumPy functions become primitives, as in ``@traces(np.mean)``."""
+
+    def register(lowering: Lowering) -> Lowering:
+        for function in functions:
+            FUNCTIONS[function] = lowering
+        return lowering
+
+    return register
+
+
+def unsupported(what: str, instead: str) -> UnsupportedError:
+    """The error for something that is not traced, at the user's line."""
+    return UnsupportedError(f"{what} cannot be traced ({here().describe()}). {instead}")
+
+
+class Storage:
+    """The memory that an array and its views share: its node now, and how often it changed."""
+
+    __slots__ = ("node", "version")
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.version = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step from an array to a view of it."""
+
+    primitive: Primitive
+    attributes: dict[str, Any]
+
+    def read(self, whole: Node) -> Node:
+        """The view of an array."""
+        return self.primitive(whole, **self.attributes)
+
+    def write(self, whole: Node, part: Node) -> Node:
+        """The array after its view has become ``part``."""
+        if self.primitive is p.getitem:
+            return p.setitem(whole, part, template=self.attributes["template"])
+        if self.primitive is p.reshape:
+            return p.reshape(part, shape=whole.shape)
+        axes = tuple(int(axis) for axis in np.argsort(self.attributes["axes"]))
+        return p.transpose(part, axes=axes)
+
+
+_VIEWS = (p.getitem, p.reshape, p.transpose, p.broadcast_to)
+
+
+class TracedArray:
+    """A NumPy value that records how it was computed; it behaves as the array it stands for."""
+
+    __slots__ = ("_node", "_path", "_storage", "_version", "value", "weak")
+    __array_priority__ = 1000.0
+    __hash__ = None  # type: ignore[assignment]  # as arrays, which compare elementwise
+
+    def __init__(
+        self,
+        value: Any,
+        node: Node,
+        *,
+        storage: Storage | None = None,
+        path: tuple[Step, ...] = (),
+        weak: bool = False,
+    ) -> None:
+        self.value: Any = value
+        self.weak = weak
+        self._node = node
+        self._storage = storage or Storage(node)
+        self._path = path
+        self._version = self._storage.version
+
+    @property
+    def node(self) -> Node:
+        """The node that stands for the value as it is now."""
+        if self._version != self._storage.version:
+            node = self._storage.node
+            for step in self._path:
+                node = step.read(node)
+            self._node, self._version = node, self._storage.version
+        return self._node
+
+    def view(self, value: Any, node: Node, step: Step) -> TracedArray:
+        """An array that shares this one's memory."""
+        return TracedArray(value, node, storage=self._storage, path=(*self._path, step))
+
+    def write(self, node: Node) -> None:
+        """Let the array's content be ``node``; the value in memory has already been changed."""
+        wholes = [self._storage.node]
+        for step in self._path[:-1]:
+            wholes.append(step.read(wholes[-1]))
+        content = node
+        for step, whole in zip(reversed(self._path), reversed(wholes), strict=False):
+            content = step.write(whole, content)
+            content.source = node.source
+        self._storage.node = content
+        self._storage.version += 1
+        self._node, self._version = node, self._storage.version
+
+    # NumPy's protocols.
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        return entered(UFUNCS[method], ufunc, *inputs, **settings)
+
+    def __array_function__(
+        self, function: Any, types: Any, arguments: tuple[Any, ...], settings: dict[str, Any]
+    ) -> Any:
+        lowering = FUNCTIONS.get(function)
+        if lowering is None:
+            name = f"{function.__module__}.{function.__name__}"
+            raise unsupported(name, alternative(function.__name__))
+        return entered(lowering, *arguments, **settings)
+
+    @property
+    def __class__(self) -> Any:
+        # Programs ask isinstance(x, np.ndarray) before they convert what is not one.
+        return np.ndarray
+
+    # What an array says of itself.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        raise unsupported("Assigning to .shape", "Use .reshape(shape).")
+
+    @property
+    def ndim(self) -> int:
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        return self.value.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.value.dtype
+
+    @property
+    def nbytes(self) -> int:
+        return self.value.nbytes
+
+    @property
+    def itemsize(self) -> int:
+        return self.value.itemsize
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"traced {self.value!r}"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, specification: str) -> str:
+        return format(self.value, specification)
+
+    # Where a value would leave the trace.
+
+    def __bool__(self) -> bool:
+        return leaks.truth(self)
+
+    def __float__(self) -> float:
+        return float(leaks.number(self, "float()"))
+
+    def __int__(self) -> int:
+        return int(leaks.number(self, "int()"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeError("only integer scalar arrays can be converted to a scalar index")
+        return int(leaks.number(self, "an index"))
+
+    def __complex__(self) -> complex:
+        return complex(leaks.number(self, "complex()"))
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(leaks.number(self, "round()"), digits)
+
+    def item(self, *position: int) -> Any:
+        return leaks.number(self[position] if position else self, ".item()")
+
+    def tolist(self) -> Any:
+        return leaks.array(self, ".tolist()").tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        value = leaks.array(self, "np.asarray, or a library that converts to plain arrays,")
+        return np.array(value, dtype=dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
+        raise unsupported(f"numpy.ndarray.{name}", alternative(name))
+
+    def __getitem__(self, index: Any) -> TracedArray:
+        return entered(FUNCTIONS["getitem"], self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        entered(FUNCTIONS["setitem"], self, index, value)
+
+    def __copy__(self) -> TracedArray:
+        return FUNCTIONS[np.copy](self)
+
+    def __deepcopy__(self, memo: Any) -> TracedArray:
+        return FUNCTIONS[np.copy](self)
+
+
+def bind(primitive: Primitive, *operands: TracedArray, **attributes: Any) -> TracedArray:
+    """Apply a primitive to traced arrays: its value by NumPy, and its node.
+
+    Elementwise operands already have one dtype; they are broadcast here.
+    """
+    if primitive.kind == "elementwise" and len(operands) > 1:
+        operands = _broadcast(operands)
+    value = primitive.value(*(operand.value for operand in operands), **attributes)
+    node = primitive(*(operand.node for operand in operands), **attributes)
+    node.source = here()
+    node.without_name()
+    assert node.shape == np.shape(value), (node, np.shape(value))
+    assert node.dtype == value.dtype, (node, value.dtype)
+    if primitive in _VIEWS and np.may_share_memory(value, operands[0].value):
+        return operands[0].view(value, node, Step(primitive, attributes))
+    if node.shape == () and isinstance(value, np.ndarray):
+        value = value[()]  # NumPy's operations give a scalar, which in-place operators replace
+    return TracedArray(value, node, weak=all(operand.weak for operand in operands))
+
+
+def _broadcast(operands: tuple[TracedArray, ...]) -> tuple[TracedArray, ...]:
+    shapes = {operand.shape for operand in operands}
+    if len(shapes) == 1:
+        return operands
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = " and ".join(str(operand.shape) for operand in operands)
+        raise ValueError(
+            f"operands could not be broadcast together with shapes {listed} ({here().describe()})"
+        ) from None
+    return tuple(
+        operand if operand.shape == shape else bind(p.broadcast_to, operand, shape=shape)
+        for operand in operands
+    )
+
+
+_INSTEAD = {
+    "sort": "Sort outside the traced function, or take elements with an order that is given.",
+    "argsort": "Compute the order outside the traced function and index with it.",
+    "fill": "Use x[...] = value.",
+    "mod": "Use np.where, or x - n * np.floor(x / n).",
+    "remainder": "Use x - n * np.floor(x / n).",
+    "floor_divide": "Use np.floor(x / n).",
+    "median": "Use np.mean, or select the middle elements with an order that is given.",
+    "fmax": "Use np.maximum.",
+    "fmin": "Use np.minimum.",
+    "nansum": "Use np.sum(np.where(np.isnan(x), 0, x)).",
+    "nanmean": "Use np.where(np.isnan(x), 0, x) and divide by the count.",
+    "resize": "Use .reshape(shape).",
+    "tobytes": "Leave writing to the code outside the traced function.",
+}
+
+
+def alternative(name: str) -> str:
+    return _INSTEAD.get(
+        name,
+        "Write it with NumPy's arithmetic, or compute it outside the traced function and pass the "
+        "result as an argument.",
+    )

@@ -1,0 +1,98 @@
+"""The methods that arrays have, each the NumPy function that it stands for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.tracer.arrays import FUNCTIONS, TracedArray, entered, unsupported
+from chainrule.tracer.ufuncs import call
+
+__all__: list[str] = []
+
+_SAME_NAME = [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "clip",
+    "cumsum",
+    "diagonal",
+    "dot",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "ptp",
+    "ravel",
+    "repeat",
+    "squeeze",
+    "std",
+    "sum",
+    "swapaxes",
+    "take",
+    "trace",
+    "var",
+]
+
+
+def _give_methods() -> None:
+    """Give `TracedArray` the methods of an array, each from the function of the same name."""
+
+    def method(function: Any) -> Any:
+        return lambda self, *arguments, **settings: entered(
+            FUNCTIONS[function], self, *arguments, **settings
+        )
+
+    def direct(lowering: Any) -> Any:
+        return lambda self, *arguments, **settings: entered(lowering, self, *arguments, **settings)
+
+    for name in _SAME_NAME:
+        setattr(TracedArray, name, method(getattr(np, name)))
+    TracedArray.copy = method(np.copy)
+    TracedArray.conj = method(np.copy)
+    TracedArray.flatten = direct(_flatten)
+    TracedArray.reshape = direct(_reshape)
+    TracedArray.transpose = direct(_transpose)
+    TracedArray.astype = direct(_astype)
+    TracedArray.round = direct(_round)
+    TracedArray.T = property(method(np.transpose))
+    TracedArray.mT = property(method(np.matrix_transpose))
+    TracedArray.real = property(lambda self: self)
+    TracedArray.flat = property(lambda self: iter(FUNCTIONS[np.ravel](self)))
+
+
+def _flatten(self: TracedArray, order: str = "C") -> TracedArray:
+    return FUNCTIONS[np.copy](FUNCTIONS[np.ravel](self, order))
+
+
+def _reshape(self: TracedArray, *shape: Any, order: str = "C", copy: Any = None) -> TracedArray:
+    wanted = shape[0] if len(shape) == 1 else shape
+    return FUNCTIONS[np.reshape](self, wanted, order)
+
+
+def _transpose(self: TracedArray, *axes: Any) -> TracedArray:
+    if not axes or axes == (None,):
+        return FUNCTIONS[np.transpose](self)
+    return FUNCTIONS[np.transpose](self, axes[0] if isinstance(axes[0], tuple | list) else axes)
+
+
+def _astype(
+    self: TracedArray,
+    dtype: Any,
+    order: str = "K",
+    casting: str = "unsafe",
+    subok: bool = True,
+    copy: bool = True,
+) -> TracedArray:
+    return FUNCTIONS[np.astype](self, dtype, copy=copy)
+
+
+def _round(self: TracedArray, decimals: int = 0, out: Any = None) -> TracedArray:
+    if decimals or out is not None:
+        raise unsupported("round(decimals)", "Round outside the traced function.")
+    return call(np.rint, self)
+
+
+_give_methods()

@@ -1,0 +1,102 @@
+"""Anything that stands in a traced expression as a traced array, and NumPy's dtype rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule import primitives as p
+from chainrule.graph import constant
+from chainrule.tracer.arrays import TracedArray, bind, here, unsupported
+
+__all__ = ["as_dtype", "as_traced", "axes_of", "axis_of", "common_dtype", "is_traced"]
+
+_KINDS = "biuf"
+
+
+def is_traced(value: Any) -> bool:
+    """Whether a value is a traced array."""
+    return type(value) is TracedArray
+
+
+def as_traced(value: Any) -> TracedArray:
+    """A value as a traced array; what is not traced becomes a constant."""
+    if is_traced(value):
+        return value
+    weak = type(value) in (bool, int, float)
+    if isinstance(value, list | tuple) and _contains_traced(value):
+        return _stack_nested(value)
+    array = np.asarray(value)
+    check_dtype(array.dtype, "A constant")
+    node = constant(array)
+    node.source = here()
+    node.without_name()
+    return TracedArray(array if isinstance(value, np.ndarray) else array[()], node, weak=weak)
+
+
+def check_dtype(dtype: np.dtype[Any], what: str) -> None:
+    """Refuse what is neither boolean, whole nor single or double precision."""
+    if dtype.kind == "c":
+        raise unsupported(
+            f"{what} of dtype {dtype}",
+            "Gradients here are of real functions: pass real and imaginary parts separately.",
+        )
+    if dtype.kind not in _KINDS:
+        raise unsupported(f"{what} of dtype {dtype}", "Use numbers: float64 or float32.")
+    if dtype.kind == "f" and dtype.itemsize not in (4, 8):
+        raise unsupported(f"{what} of dtype {dtype}", "Use .astype('float32') or 'float64'.")
+
+
+def _contains_traced(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_contains_traced(part) for part in value)
+    return is_traced(value)
+
+
+def _stack_nested(value: Any) -> TracedArray:
+    from chainrule.tracer.arrays import FUNCTIONS
+
+    return FUNCTIONS[np.stack]([as_traced(part) for part in value])
+
+
+def common_dtype(*operands: TracedArray) -> np.dtype[Any]:
+    """The dtype that NumPy gives the operands together; Python numbers give way (NEP 50)."""
+    return np.result_type(*(python_type(x)(0) if x.weak else x.dtype for x in operands))
+
+
+def python_type(x: TracedArray) -> type:
+    """The Python number type that a weak operand stands for."""
+    return {"b": bool, "i": int, "u": int, "f": float}[x.dtype.kind]
+
+
+def as_dtype(x: TracedArray, dtype: np.dtype[Any]) -> TracedArray:
+    """A traced array in another dtype."""
+    if x.dtype == dtype:
+        return x
+    if x.node.primitive.name == "constant":
+        value = x.value.astype(dtype)
+        node = constant(value)
+        node.source = x.node.source
+        return TracedArray(value, node.without_name())
+    return bind(p.cast, x, dtype=np.dtype(dtype))
+
+
+def axis_of(axis: Any, ndim: int) -> int:
+    """One axis, counted from 0."""
+    number = int(axis)
+    if not -ndim <= number < ndim:
+        raise np.exceptions.AxisError(number, ndim)
+    return number % ndim
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes of a reduction, in order, counted from 0; all of them for None."""
+    if axis is None:
+        return tuple(range(ndim))
+    if not isinstance(axis, tuple | list):
+        return (axis_of(axis, ndim),)
+    axes = tuple(sorted(axis_of(each, ndim) for each in axis))  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+    if len(set(axes)) != len(axes):
+        raise ValueError("duplicate value in 'axis'")
+    return axes

@@ -1,0 +1,124 @@
+"""SciPy's log-sum-exp and softmax, which are Python functions that NumPy's protocols do not reach.
+
+They convert what they are given to plain arrays, so a traced array has to be met before that.
+While a trace runs, the code of these three functions is one that looks at its arguments first:
+traced ones are recorded, all others go on to SciPy's own code. Programs that imported a function
+by name hold the same function object, so they are reached as well. When the last trace ends, the
+functions have their own code again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import scipy.special
+
+from chainrule import primitives as p
+from chainrule.tracer.arrays import TracedArray, bind, entered, unsupported
+from chainrule.tracer.operands import as_dtype, as_traced, axes_of, is_traced
+from chainrule.tracer.ufuncs import call
+
+__all__ = ["redirected"]
+
+
+def _floating(x: Any) -> TracedArray:
+    array = as_traced(x)
+    return array if array.dtype.kind == "f" else as_dtype(array, np.dtype("float64"))
+
+
+def _logsumexp(
+    a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
+) -> Any:
+    if return_sign:
+        raise unsupported("logsumexp(…, return_sign=True)", "Use it without signs.")
+    array = _floating(a)
+    if b is not None:
+        array = call(np.add, array, call(np.log, b))
+    axes = axes_of(axis, array.ndim)
+    return bind(p.logsumexp, array, axis=axes, keepdims=bool(keepdims))
+
+
+def _softmax(x: Any, axis: Any = None) -> Any:
+    array = _floating(x)
+    return bind(p.softmax, array, axis=axes_of(axis, array.ndim))
+
+
+def _log_softmax(x: Any, axis: Any = None) -> Any:
+    array = _floating(x)
+    return bind(p.log_softmax, array, axis=axes_of(axis, array.ndim))
+
+
+_TRACED: dict[str, Any] = {
+    "logsumexp": _logsumexp,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+}
+
+
+# Each stands in for the code of SciPy's function, so it reads no name of this module: inside it,
+# names are looked up in SciPy's.
+
+
+def _logsumexp_first(
+    a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
+) -> Any:
+    from chainrule.tracer.scipy_functions import choose
+
+    return choose("logsumexp", a, b)(a, axis=axis, b=b, keepdims=keepdims, return_sign=return_sign)
+
+
+def _softmax_first(x: Any, axis: Any = None) -> Any:
+    from chainrule.tracer.scipy_functions import choose
+
+    return choose("softmax", x)(x, axis=axis)
+
+
+def _log_softmax_first(x: Any, axis: Any = None) -> Any:
+    from chainrule.tracer.scipy_functions import choose
+
+    return choose("log_softmax", x)(x, axis=axis)
+
+
+_FIRST: dict[str, Any] = {
+    "logsumexp": _logsumexp_first,
+    "softmax": _softmax_first,
+    "log_softmax": _log_softmax_first,
+}
+_SCIPY: dict[str, Any] = {name: getattr(scipy.special, name) for name in _TRACED}
+_ORIGINAL: dict[str, Any] = {
+    name: FunctionType(function.__code__, function.__globals__, name, function.__defaults__)
+    for name, function in _SCIPY.items()
+}
+_lock = threading.Lock()
+_running = 0
+
+
+def choose(name: str, *arguments: Any) -> Any:
+    """The traced form of a SciPy function if an argument is traced, and SciPy's own otherwise."""
+    traced = any(is_traced(argument) for argument in arguments)
+    return partial(entered, _TRACED[name]) if traced else _ORIGINAL[name]
+
+
+@contextmanager
+def redirected() -> Iterator[None]:
+    """Let the three functions look for traced arguments while the block runs."""
+    global _running
+    with _lock:
+        _running += 1
+        if _running == 1:
+            for name, function in _SCIPY.items():
+                function.__code__ = _FIRST[name].__code__
+    try:
+        yield
+    finally:
+        with _lock:
+            _running -= 1
+            if _running == 0:
+                for name, function in _SCIPY.items():
+                    function.__code__ = _ORIGINAL[name].__code__

@@ -1,0 +1,179 @@
+"""From an ordinary NumPy function to a graph."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule import primitives as p
+from chainrule.errors import TraceError
+from chainrule.graph import Graph, Node, argument
+from chainrule.pytrees import flatten
+from chainrule.source import boundaries, capture
+from chainrule.tracer import leaks
+from chainrule.tracer.arrays import TracedArray
+from chainrule.tracer.leaks import Context
+from chainrule.tracer.operands import as_traced, check_dtype, is_traced
+from chainrule.tracer.scipy_functions import redirected
+
+__all__ = ["Recording", "record", "stop_gradient", "trace"]
+
+
+@dataclass
+class Recording:
+    """A traced call: the graph, the arguments' values, and the output's values."""
+
+    graph: Graph
+    values: list[Any]
+    outputs: list[Any]
+
+
+def trace(function: Callable[..., Any], *arguments: Any, allow_cuts: bool = False) -> Graph:
+    """The graph of a NumPy function, found by running it once on the given arguments.
+
+    Arrays and floating-point numbers among the arguments, at any depth of dicts, lists, tuples and
+    dataclasses, become the graph's arguments. Whole numbers, truth values, texts and other objects
+    are part of the program. The caller's arrays are never changed: in-place changes stay inside.
+
+    Where the program asks for a truth value (``if loss < best:``), the branch that it took is kept
+    as a guard, and evaluating the graph with values that would choose another branch is an error.
+
+    With ``allow_cuts=True`` a value may leave the trace (``float(x)``); each place is listed in
+    ``graph.cuts``, and no gradient passes there.
+
+    >>> import numpy as np
+    >>> graph = trace(lambda x: np.sum(x**2), np.array([1.0, 2.0]))
+    >>> [node.primitive.name for node in graph]
+    ['argument', 'square', 'sum']
+
+    Raises UnsupportedError for what cannot be traced, naming it, its place and what to use
+    instead, and LeakError where a value would leave the trace.
+    """
+    return record(function, arguments, allow_cuts=allow_cuts).graph
+
+
+def record(
+    function: Callable[..., Any], arguments: tuple[Any, ...], *, allow_cuts: bool = False
+) -> Recording:
+    """Run a function on traced arguments; see `trace`."""
+    leaves, structure = flatten(arguments)
+    names = _names(function, len(arguments), structure.paths())
+    context = Context(allow_cuts)
+    static: dict[int, Any] = {}
+    traced: list[Any] = []
+    nodes: list[Node] = []
+    for position, (leaf, name) in enumerate(zip(leaves, names, strict=True)):
+        value = _traceable(leaf, name)
+        if value is None:
+            static[position] = leaf
+            traced.append(leaf)
+            continue
+        node = argument(name, value.shape, value.dtype)
+        context.values[node] = np.array(value)
+        nodes.append(node)
+        weak = type(leaf) is float or (is_traced(leaf) and leaf.weak)
+        traced.append(TracedArray(value, node, weak=weak))
+    with leaks.recording(context), redirected():
+        result = function(*structure.unflatten(traced))
+    outputs, output_structure = flatten(result)
+    finals = [_final(output, position, function) for position, output in enumerate(outputs)]
+    graph = Graph(
+        arguments=tuple(nodes),
+        outputs=tuple(final.node for final in finals),
+        argument_structure=structure,
+        output_structure=output_structure,
+        static=static,
+        guards=tuple(context.guards),
+        cuts=tuple(context.cuts),
+        name=getattr(function, "__name__", type(function).__name__),
+    )
+    return Recording(graph, list(context.values.values()), [final.value for final in finals])
+
+
+boundaries.add(record.__code__)
+
+
+def _traceable(leaf: Any, name: str) -> Any:
+    """A copy of an argument's value if it is one to trace, or None if it is part of the program."""
+    if is_traced(leaf):
+        value = leaf.value
+        return value.copy() if isinstance(value, np.ndarray) else value
+    if isinstance(leaf, np.ndarray):
+        if type(leaf) is np.matrix:
+            raise TraceError(
+                f"The argument {name} is a np.matrix, where * is the matrix product. Convert it "
+                "with np.asarray and write @ for products."
+            )
+        if isinstance(leaf, np.ma.MaskedArray):
+            raise TraceError(f"The argument {name} is a masked array. Fill it and pass the mask.")
+        check_dtype(leaf.dtype, f"The argument {name}")
+        return np.array(leaf)
+    if isinstance(leaf, float | np.floating):
+        value = np.float64(leaf) if type(leaf) is float else leaf
+        check_dtype(value.dtype, f"The argument {name}")
+        return value
+    if isinstance(leaf, complex | np.complexfloating):
+        check_dtype(np.dtype(complex), f"The argument {name}")
+    if hasattr(leaf, "to_numpy") and hasattr(leaf, "columns"):
+        raise TraceError(
+            f"The argument {name} is a {type(leaf).__module__.partition('.')[0]} frame. Pass its "
+            "numbers: frame.to_numpy()."
+        )
+    return None
+
+
+def _names(function: Callable[..., Any], count: int, paths: list[str]) -> list[str]:
+    """The arguments' names as the function has them, with the way to each leaf."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):
+        parameters = []
+    names: list[str] = []
+    for position in range(count):
+        if position < len(parameters) and parameters[position].kind in (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        ):
+            names.append(parameters[position].name)
+        else:
+            names.append(f"argument {position + 1}")
+    return [_leaf_name(path, names) for path in paths]
+
+
+def _leaf_name(path: str, names: list[str]) -> str:
+    number, _, rest = path[1:].partition("]")
+    # A parameter in a flat dict has a name of its own: parameters['W1'] is W1.
+    if rest.startswith("['") and rest.endswith("']") and rest.count("[") == 1:
+        return rest[2:-2]
+    return names[int(number)] + rest
+
+
+def _final(output: Any, position: int, function: Callable[..., Any]) -> TracedArray:
+    if is_traced(output):
+        return output
+    if isinstance(output, bool | int | float | np.generic | np.ndarray):
+        return as_traced(output)
+    raise TraceError(
+        f"{getattr(function, '__name__', 'The function')} returns a {type(output).__name__} "
+        f"(output {position + 1}). Return arrays or numbers, in dicts, lists or tuples."
+    )
+
+
+def stop_gradient(x: Any) -> Any:
+    """The value itself, through which no gradient passes: a constant, as far as derivatives go.
+
+    >>> import numpy as np
+    >>> from chainrule import grad
+    >>> float(grad(lambda x: x * stop_gradient(x))(3.0))
+    3.0
+    """
+    if not is_traced(x):
+        return x
+    node = p.stop_gradient(x.node)
+    node.source = capture()
+    value = x.value.copy() if isinstance(x.value, np.ndarray) else x.value
+    return TracedArray(value, node, weak=x.weak)

@@ -1,0 +1,266 @@
+"""NumPy's universal functions and the methods they have: call, reduce, accumulate, outer, at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule import primitives as p
+from chainrule.graph import Primitive, registry
+from chainrule.tracer.arrays import (
+    FUNCTIONS,
+    UFUNCS,
+    TracedArray,
+    alternative,
+    bind,
+    entered,
+    unsupported,
+)
+from chainrule.tracer.operands import as_dtype, as_traced, is_traced, python_type
+
+__all__ = ["call", "store"]
+
+_BY_UFUNC: dict[Any, Primitive] = {
+    each.ufunc: each for each in registry.values() if each.ufunc is not None
+}
+_ALIASES: dict[Any, Primitive] = {
+    np.fabs: p.absolute,
+    np.bitwise_and: p.logical_and,
+    np.bitwise_or: p.logical_or,
+    np.bitwise_xor: p.logical_xor,
+    np.invert: p.logical_not,
+}
+_LOGICAL = {np.logical_and, np.logical_or, np.logical_xor, np.logical_not}
+
+
+def call(
+    ufunc: Any,
+    *inputs: Any,
+    out: Any = None,
+    where: Any = True,
+    dtype: Any = None,
+    casting: str = "same_kind",
+    **others: Any,
+) -> TracedArray:
+    """A universal function called on operands of which at least one is traced."""
+    if others:
+        raise unsupported(f"np.{ufunc.__name__}(…, {next(iter(others))}=…)", "Leave it out.")
+    if len(inputs) > ufunc.nin:
+        out, inputs = inputs[ufunc.nin :], inputs[: ufunc.nin]
+    target = out[0] if isinstance(out, tuple) else out
+    operands = tuple(as_traced(x) for x in inputs)
+    result = _apply(ufunc, operands, np.dtype(dtype) if dtype is not None else None)
+    if target is None:
+        if where is not True:
+            raise unsupported(
+                f"np.{ufunc.__name__}(…, where=…) without out=",
+                "Elements left out have no value: use np.where(condition, …, …).",
+            )
+        return result
+    if where is not True:
+        shape = np.broadcast_shapes(result.shape, np.shape(target))
+        result = FUNCTIONS[np.where](where, result, target)
+        assert result.shape == shape
+    return store(target, result, f"np.{ufunc.__name__}(…, out=…)")
+
+
+def store(target: Any, result: TracedArray, how: str) -> TracedArray:
+    """Write a result into an array in place, as NumPy's ``out=`` and in-place operators do."""
+    if not is_traced(target):
+        raise unsupported(
+            f"{how} into a plain array",
+            "The array was made outside the trace: make it with np.zeros_like(x), or "
+            "np.zeros(shape, like=x), of a traced x.",
+        )
+    if not isinstance(target.value, np.ndarray):
+        return result
+    np.copyto(target.value, result.value, casting="same_kind")
+    content = as_dtype(result, target.dtype)
+    if content.shape != target.shape:
+        content = bind(p.broadcast_to, content, shape=target.shape)
+    target.write(content.node)
+    return target
+
+
+def _apply(ufunc: Any, operands: tuple[TracedArray, ...], dtype: Any) -> TracedArray:
+    if ufunc in (np.positive, np.conjugate):
+        return FUNCTIONS[np.copy](operands[0])
+    if ufunc is np.isinf:
+        x = operands[0]
+        either = _apply(np.logical_or, (_apply(np.isnan, (x,), None), call(np.isfinite, x)), None)
+        return _apply(np.logical_not, (either,), None)
+    if ufunc is np.matmul:
+        return FUNCTIONS[np.matmul](*operands)
+    primitive = _BY_UFUNC.get(ufunc) or _ALIASES.get(ufunc)
+    if ufunc is np.float_power:
+        primitive, dtype = p.power, np.dtype("float64")
+    if primitive is None or (ufunc in _ALIASES and ufunc is not np.fabs and not _boolean(operands)):
+        raise unsupported(f"{_name(ufunc)}", alternative(ufunc.__name__))
+    if ufunc not in _LOGICAL:
+        operands = _promote(ufunc, operands, dtype)
+    else:
+        operands = tuple(_as_truth(x) for x in operands)
+    return bind(primitive, *operands)
+
+
+def _name(ufunc: Any) -> str:
+    module = "np" if getattr(np, ufunc.__name__, None) is ufunc else "scipy.special"
+    return f"{module}.{ufunc.__name__}"
+
+
+def _boolean(operands: tuple[TracedArray, ...]) -> bool:
+    return all(x.dtype.kind == "b" for x in operands)
+
+
+def _as_truth(x: TracedArray) -> TracedArray:
+    return x if x.dtype.kind == "b" else call(np.not_equal, x, 0)
+
+
+def _promote(
+    ufunc: Any, operands: tuple[TracedArray, ...], dtype: np.dtype[Any] | None
+) -> tuple[TracedArray, ...]:
+    """The operands in the dtypes that the ufunc's loop takes."""
+    if dtype is not None:
+        return tuple(as_dtype(x, dtype) for x in operands)
+    # A Python number beside arrays takes their dtype; alone it has its own.
+    alone = all(x.weak for x in operands)
+    asked = [python_type(x) if x.weak and not alone else x.dtype for x in operands]
+    loop = ufunc.resolve_dtypes((*asked, *(None,) * ufunc.nout))
+    return tuple(as_dtype(x, wanted) for x, wanted in zip(operands, loop, strict=False))
+
+
+def _reduce(
+    ufunc: Any,
+    x: Any,
+    axis: Any = 0,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    **others: Any,
+) -> TracedArray:
+    functions = {
+        np.add: np.sum,
+        np.multiply: np.prod,
+        np.maximum: np.max,
+        np.minimum: np.min,
+        np.logical_and: np.all,
+        np.logical_or: np.any,
+    }
+    if ufunc not in functions or others:
+        raise unsupported(f"np.{ufunc.__name__}.reduce", "Use np.sum, np.prod, np.max or np.min.")
+    settings = {"dtype": dtype} if dtype is not None else {}
+    target = out[0] if isinstance(out, tuple) else out
+    return FUNCTIONS[functions[ufunc]](x, axis=axis, out=target, keepdims=keepdims, **settings)
+
+
+def _accumulate(ufunc: Any, x: Any, axis: int = 0, **others: Any) -> TracedArray:
+    if ufunc is not np.add or others.get("out") is not None:
+        raise unsupported(f"np.{ufunc.__name__}.accumulate", "Use np.cumsum.")
+    return FUNCTIONS[np.cumsum](x, axis=axis)
+
+
+def _outer(ufunc: Any, a: Any, b: Any, **settings: Any) -> TracedArray:
+    left, right = as_traced(a), as_traced(b)
+    column = FUNCTIONS[np.reshape](left, left.shape + (1,) * right.ndim)
+    return call(ufunc, column, right, **settings)
+
+
+def _at(ufunc: Any, target: Any, index: Any, value: Any = None) -> None:
+    if ufunc not in (np.add, np.subtract):
+        raise unsupported(f"np.{ufunc.__name__}.at", "Use np.add.at, or x[index] = value.")
+    if not is_traced(target):
+        store(target, as_traced(value), f"np.{ufunc.__name__}.at")
+    part = target[index]
+    added = as_dtype(as_traced(value), target.dtype)
+    if added.shape != part.shape:
+        added = bind(p.broadcast_to, added, shape=part.shape)
+    inputs, attributes = FUNCTIONS["index"](target, index)
+    spread = bind(p.embed, added, *inputs, **{**attributes, "shape": target.shape})
+    store(target, call(ufunc, target, spread), f"np.{ufunc.__name__}.at")
+
+
+def _refuse_reduceat(ufunc: Any, *_: Any, **__: Any) -> TracedArray:
+    raise unsupported(f"np.{ufunc.__name__}.reduceat", "Sum slices, or use a matrix product.")
+
+
+UFUNCS.update(
+    {
+        "__call__": call,
+        "reduce": _reduce,
+        "accumulate": _accumulate,
+        "outer": _outer,
+        "at": _at,
+        "reduceat": _refuse_reduceat,
+    }
+)
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    # NumPy's operator takes these exponents by quicker functions (numpy/_core, number.c).
+    quick = {2: np.square, 1: np.positive, 0.5: np.sqrt, -1: np.reciprocal}
+    if type(exponent) in (int, float) and is_traced(base) and base.dtype.kind == "f":
+        if exponent in quick:
+            return call(quick[exponent], base)
+        if exponent == 0:
+            return FUNCTIONS[np.ones_like](base)
+    return call(np.power, base, exponent)
+
+
+def _divmod_refused(*_: Any) -> Any:
+    raise unsupported("//, % and divmod", "Use np.floor(x / n) and x - n * np.floor(x / n).")
+
+
+_OPERATORS: dict[str, Any] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "truediv": np.divide,
+    "matmul": np.matmul,
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
+}
+_COMPARISONS: dict[str, Any] = {
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+}
+
+
+def _give_operators() -> None:
+    """Give `TracedArray` its operators, each from the ufunc that NumPy uses for it."""
+
+    def forward(ufunc: Any) -> Any:
+        return lambda self, other: entered(call, ufunc, self, other)
+
+    def backward(ufunc: Any) -> Any:
+        return lambda self, other: entered(call, ufunc, other, self)
+
+    def in_place(compute: Any, symbol: str) -> Any:
+        def change(self: TracedArray, other: Any) -> TracedArray:
+            return store(self, compute(self, other), f"{symbol}=")
+
+        return lambda self, other: entered(change, self, other)
+
+    for name, ufunc in _OPERATORS.items():
+        setattr(TracedArray, f"__{name}__", forward(ufunc))
+        setattr(TracedArray, f"__r{name}__", backward(ufunc))
+        setattr(TracedArray, f"__i{name}__", in_place(forward(ufunc), name))
+    for name, ufunc in _COMPARISONS.items():
+        setattr(TracedArray, f"__{name}__", forward(ufunc))
+    for name, ufunc in {"neg": np.negative, "abs": np.absolute, "invert": np.invert}.items():
+        setattr(TracedArray, f"__{name}__", lambda self, ufunc=ufunc: entered(call, ufunc, self))
+    TracedArray.__pos__ = lambda self: FUNCTIONS[np.copy](self)
+    TracedArray.__pow__ = lambda self, other: entered(_power, self, other)
+    TracedArray.__rpow__ = lambda self, base: entered(call, np.power, base, self)
+    TracedArray.__ipow__ = in_place(_power, "**")
+    for name in ("floordiv", "mod", "divmod"):
+        for prefix in ("", "r"):
+            setattr(TracedArray, f"__{prefix}{name}__", _divmod_refused)
+
+
+_give_operators()
