@@ -126,7 +126,7 @@ def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
 
 
 def _larger_by_real_part(a: Array, b: Array) -> Array:
-    return np.where(a.real > b.real, a, b)
+    return np.where(np.real(a) > np.real(b), a, b)
 
 
 @primitive(
@@ -153,7 +153,7 @@ def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
 
 
 def _smaller_by_real_part(a: Array, b: Array) -> Array:
-    return np.where(a.real < b.real, a, b)
+    return np.where(np.real(a) < np.real(b), a, b)
 
 
 @primitive(
@@ -176,7 +176,7 @@ def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
 
 
 def _complex_logaddexp(a: Array, b: Array) -> Array:
-    top = np.maximum(a.real, b.real)
+    top = np.maximum(np.real(a), np.real(b))
     return top + np.log(np.exp(a - top) + np.exp(b - top))
 
 

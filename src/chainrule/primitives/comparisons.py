@@ -37,7 +37,7 @@ def _truth(*nodes: Node) -> Spec:
 
 def _comparison(show: str, ufunc: np.ufunc) -> Any:
     def by_real_part(a: Array, b: Array) -> Array:
-        return ufunc(a.real, b.real)
+        return ufunc(np.real(a), np.real(b))
 
     return primitive(
         show=show,
@@ -123,7 +123,8 @@ def logical_xor(a: Array, b: Array) -> Array:
 
 
 def _choice(condition: Node, a: Node, b: Node) -> Spec:
-    assert condition.dtype == _BOOL and condition.shape == a.shape, condition
+    assert condition.dtype == _BOOL, condition
+    assert condition.shape == a.shape, (condition, a)
     return elementwise(a, b)
 
 

@@ -25,9 +25,9 @@ __all__ = [
     "expm1",
     "floor",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "rint",
     "sign",
     "sin",
@@ -45,36 +45,36 @@ Gradients = tuple[Node | None, ...]
 
 
 def _positive(x: Array) -> Array:
-    return np.sign(x.real)
+    return np.sign(np.real(x))
 
 
 def _half(x: Array) -> Array:
-    return np.floor(2 * x.real)
+    return np.floor(2 * np.real(x))
 
 
 def _absolute_by_real_part(x: Array) -> Array:
-    return np.where(x.real < 0, -x, x)
+    return np.where(np.real(x) < 0, -x, x)
 
 
 def _sign_by_real_part(x: Array) -> Array:
-    return np.sign(x.real)
+    return np.sign(np.real(x))
 
 
 def _floor_by_real_part(x: Array) -> Array:
-    return np.floor(x.real)
+    return np.floor(np.real(x))
 
 
 def _ceil_by_real_part(x: Array) -> Array:
-    return np.ceil(x.real)
+    return np.ceil(np.real(x))
 
 
 def _rint_by_real_part(x: Array) -> Array:
-    return np.rint(x.real)
+    return np.rint(np.real(x))
 
 
 def _complex_expit(x: Array) -> Array:
-    small = np.exp(-np.where(x.real < 0, -x, x))
-    return np.where(x.real < 0, small, 1) / (1 + small)
+    small = np.exp(-np.where(np.real(x) < 0, -x, x))
+    return np.where(np.real(x) < 0, small, 1) / (1 + small)
 
 
 @primitive(

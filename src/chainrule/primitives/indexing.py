@@ -8,6 +8,7 @@ full (no ellipsis): ``("slice", start, stop, step)``, ``("integer", i)``, ``("ne
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,11 +71,16 @@ def _(
 @getitem.specialise
 def _(*, template: Template, shape: tuple[int, ...]) -> Callable[..., Any]:
     if any(kind == "array" for kind, *_ in template):
-        return lambda x, *arrays: getitem.value(x, *arrays, template=template, shape=shape)
+        return partial(getitem.value, template=template, shape=shape)
     index = index_of(template, ())
-    if all(kind == "integer" for kind, *_ in template) and shape == ():
-        return lambda x: np.asarray(x[index])
-    return lambda x: x[index]
+
+    def part(x: Array) -> Array:
+        return x[index]
+
+    def element(x: Array) -> Array:
+        return np.asarray(x[index])
+
+    return part if shape else element
 
 
 @primitive(show="embed({x}, {index})", kind="indexing", shape=_shape_given, domain=reals)

@@ -32,7 +32,7 @@ def _same(x: Node, *, axis: Axes) -> Spec:
 
 
 def _top(x: Array, axis: Axes) -> Array:
-    return np.maximum.reduce(x.real, axis=axis, keepdims=True)
+    return np.maximum.reduce(np.real(x), axis=axis, keepdims=True)
 
 
 @primitive(show="logsumexp({x}, {axis})", kind="reduction", shape=_reduction, domain=reals)

@@ -53,13 +53,17 @@ def _(g: Node, y: Node, x: Node, *, axis: Axes, keepdims: bool) -> Gradients:
 
 @total.specialise
 def _(*, axis: Axes, keepdims: bool) -> Callable[..., Any]:
-    reduce = np.add.reduce
-    return lambda x: reduce(x, axis, None, None, keepdims)
+    reduce: Callable[..., Array] = np.add.reduce
+
+    def quick(x: Array) -> Array:
+        return reduce(x, axis, None, None, keepdims)
+
+    return quick
 
 
 def _extreme_complex(choose: Callable[..., Any]) -> Callable[..., Any]:
     def value(x: Array, *, axis: Axes, keepdims: bool) -> Array:
-        chosen = x.real == choose(x.real, axis=axis, keepdims=True)
+        chosen = np.real(x) == choose(np.real(x), axis=axis, keepdims=True)
         count = np.add.reduce(chosen, axis=axis, keepdims=keepdims)
         return np.add.reduce(np.where(chosen, x, 0), axis=axis, keepdims=keepdims) / count
 
@@ -68,7 +72,7 @@ def _extreme_complex(choose: Callable[..., Any]) -> Callable[..., Any]:
 
 def _extreme_kink(choose: Callable[..., Any]) -> Callable[..., Any]:
     def branch(x: Array, *, axis: Axes, keepdims: bool) -> Array:
-        return x.real == choose(x.real, axis=axis, keepdims=True)
+        return np.real(x) == choose(np.real(x), axis=axis, keepdims=True)
 
     return branch
 
@@ -164,11 +168,11 @@ def _index(x: Node, *, axis: int, keepdims: bool) -> Spec:
 
 
 def _argmax_complex(x: Array, *, axis: int, keepdims: bool) -> Array:
-    return np.asarray(np.argmax(x.real, axis=axis, keepdims=keepdims))
+    return np.asarray(np.argmax(np.real(x), axis=axis, keepdims=keepdims))
 
 
 def _argmin_complex(x: Array, *, axis: int, keepdims: bool) -> Array:
-    return np.asarray(np.argmin(x.real, axis=axis, keepdims=keepdims))
+    return np.asarray(np.argmin(np.real(x), axis=axis, keepdims=keepdims))
 
 
 @primitive(
