@@ -340,10 +340,10 @@ def broadcast_together(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 
 @dataclass(frozen=True)
 class Guard:
-    """A branch that the traced program took because ``node`` had the truth value ``expected``."""
+    """A branch, count or number that the traced program took because ``node`` had this value."""
 
     node: Node
-    expected: bool
+    expected: Any
     source: Source
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,11 +93,11 @@ class Program:
         except (ValueError, TypeError, IndexError) as error:
             raise self._located(GraphError(f"{error}."), position) from error
         for slot, guard in self._guard_slots:
-            if bool(slots[slot]) is not guard.expected:
+            if not _as_traced(slots[slot], guard.expected):
                 raise GuardError(
-                    f"The program was traced with a condition that was {guard.expected} "
-                    f"({guard.source.describe()}); with these values it is not. Trace it again "
-                    "for them, or write the choice with np.where."
+                    f"The program was traced where a value that steers it was {guard.expected} "
+                    f"({guard.source.describe()}); with these arguments it is {slots[slot]}. "
+                    "Trace it again for them, or write the choice with np.where."
                 )
         return [slots[slot] for slot in self._outputs]
 
@@ -106,6 +106,11 @@ class Program:
         if node.source is None or not node.source.frames:
             return error
         return type(error)(f"{error} (Computing {node.primitive.name}, {node.source.describe()}.)")
+
+
+def _as_traced(value: Any, expected: Any) -> bool:
+    """Whether a guarded value is what it was in the trace; not-a-number equals itself."""
+    return bool(np.array_equal(value, expected, equal_nan=np.asarray(value).dtype.kind == "f"))
 
 
 def _function(node: Node) -> Callable[..., Any]:
@@ -225,5 +230,5 @@ def evaluate_nodes(outputs: Sequence[Node], given: dict[Node, Any]) -> list[Any]
             np.asarray(operand).dtype.kind == "c" for operand in operands
         ):
             rule = node.primitive.complex_value
-        values[node] = cast(Any, rule(*operands, **node.attributes))
+        values[node] = rule(*operands, **node.attributes)
     return [values[node] for node in outputs]

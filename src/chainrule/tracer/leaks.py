@@ -100,13 +100,9 @@ def _leave(x: TracedArray, value: Any, how: str) -> None:
                 "if it is meant to be a constant, wrap it in chainrule.stop_gradient and allow "
                 "cuts with allow_cuts=True."
             )
-        _record_cut(Cut(node, how, source))
+        for context in _state.contexts:
+            context.cuts.append(Cut(node, how, source))
     _guard(node, value)
-
-
-def _record_cut(cut: Cut) -> None:
-    for context in _state.contexts:
-        context.cuts.append(cut)
 
 
 def _guard(node: Node, expected: Any) -> None:
@@ -119,9 +115,8 @@ def _guard(node: Node, expected: Any) -> None:
             f"A traced value is used after its trace has ended ({capture().describe()}). "
             "Return it from the traced function instead of storing it elsewhere."
         )
-    guard = Guard(node, expected, capture())
-    for context in _state.contexts:
-        context.guards.append(guard)
+    if _state.contexts:
+        _state.contexts[-1].guards.append(Guard(node, expected, capture()))
 
 
 def _arguments_of(node: Node) -> set[Node]:
