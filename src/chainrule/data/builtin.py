@@ -115,8 +115,8 @@ _RULES: dict[str, Callable[[NDArray[np.int64]], NDArray[np.bool_]]] = {
 
 
 def _truth_table(name: str, bits: int) -> Dataset:
-    places = np.arange(bits, dtype=np.int64)[::-1]
-    rows: NDArray[np.int64] = (np.arange(2**bits)[:, None] >> places) & 1
+    place_values = 2 ** np.arange(bits, dtype=np.int64)[::-1]
+    rows = np.arange(2**bits, dtype=np.int64)[:, None] // place_values % 2
     y = _RULES[name](rows)[:, None].astype(np.float64)
     names = tuple(f"x{place}" for place in range(1, bits + 1))
     return Dataset(name, rows.astype(np.float64), y, "classification", names, "y", (0, 1))

@@ -17,10 +17,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Column", "NumberColumn", "RefusedColumn", "WordColumn", "column_of_words"]
+__all__ = [
+    "DATES",
+    "NESTED",
+    "NUMBER",
+    "WHOLE",
+    "Column",
+    "NumberColumn",
+    "RefusedColumn",
+    "WordColumn",
+    "column_of_words",
+]
+
+# What a refused column holds, and what to do about it.
+DATES = ("dates or times", "turn it into numbers first, such as the year or the days since a date")
+NESTED = ("lists or other nested values", "give each part a column of its own")
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|infinity)|nan", re.I | re.ASCII)
-_WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +170,7 @@ def column_of_words(
     values, numeric = column.as_numbers()
     if not numeric.all():
         return column
-    if places and all(_WHOLE.fullmatch(word) for word in places) and not column.missing().any():
+    if places and all(WHOLE.fullmatch(word) for word in places) and not column.missing().any():
         whole = np.array([int(word) for word in places], np.int64)
         return NumberColumn(name, whole[column.codes], lambda: column)
     return NumberColumn(name, np.append(values, np.nan)[column.codes], lambda: column)

@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data import serial
-from chainrule.data.columns import NumberColumn, WordColumn
+from chainrule.data.columns import NUMBER, WHOLE, NumberColumn, WordColumn
 from chainrule.data.inspection import (
     marks_note,
+    refuse_identifier,
     refuse_infinite,
-    refuse_unusable,
     refuse_words_among_numbers,
     refuse_written_numbers,
+    rows_phrase,
 )
 from chainrule.data.tables import Table
-from chainrule.data.wording import a_number_of, listed, shown
+from chainrule.data.wording import a_number_of, closest, listed, shown
 from chainrule.errors import DataError
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "learn_feature",
     "mean_and_scale",
     "numbers_of",
+    "standardised",
 ]
 
 MOST_CATEGORIES = 1000
@@ -53,7 +55,7 @@ class NumberFeature:
 
     def encode(self, table: Table, column: NumberColumn | WordColumn) -> NDArray[np.float64]:
         """The column (n, 1) for the network."""
-        return ((numbers_of(table, column) - self.mean) / self.scale)[:, None]
+        return standardised(table, column, self.mean, self.scale)
 
     def to_json(self) -> dict[str, Any]:
         """The feature as pure data."""
@@ -92,13 +94,18 @@ def _spelled(word: Any) -> str:
 
 
 def learn_feature(
-    table: Table, column: NumberColumn | WordColumn, *, categorical: bool, standardise: bool
+    table: Table,
+    column: NumberColumn | WordColumn,
+    *,
+    categorical: bool,
+    standardise: bool,
+    rows: NDArray[Any] | None,
 ) -> tuple[Feature, list[str]]:
-    """How to encode a column, and what to note about it."""
+    """How to encode a column, and what to note about it; mean and scale come from the rows."""
     notes: list[str] = []
     if isinstance(column, NumberColumn) and not categorical:
-        refuse_infinite(table, column)
-        mean, scale = mean_and_scale(column.values.astype(np.float64))
+        refuse_infinite(table, column, "feature")
+        mean, scale = mean_and_scale(column.values, rows)
         if len(column.values) and (column.values == column.values[0]).all():
             value = column.values[0].item()
             notes.append(
@@ -115,9 +122,9 @@ def learn_feature(
     words = column.as_words()
     declared = categorical or words.declared
     if not declared:
-        refuse_words_among_numbers(table, words)
-        refuse_written_numbers(table, words)
-    refuse_unusable(table, words, most=MOST_CATEGORIES, declared=categorical)
+        refuse_words_among_numbers(table, words, "feature")
+        refuse_written_numbers(table, words, "feature")
+    refuse_identifier(table, words, most=MOST_CATEGORIES, declared=categorical)
     note = marks_note(table, words)
     if note:
         notes.append(note)
@@ -143,11 +150,14 @@ def in_order(column: WordColumn) -> tuple[Any, ...]:
     return tuple(sorted(words))
 
 
-def mean_and_scale(values: NDArray[np.float64]) -> tuple[float, float]:
+def mean_and_scale(values: NDArray[Any], rows: NDArray[Any] | None) -> tuple[float, float]:
     """The mean and the standard deviation (over n) of finite values; scale 1 where constant.
+
+    They are those of the given rows, or of all where it is None.
 
     The deviations are scaled before they are squared, so that tiny ones do not vanish.
     """
+    values = (values if rows is None else values[rows]).astype(np.float64)
     low, high = float(values.min()), float(values.max())
     if low == high:
         return low, 1.0
@@ -155,17 +165,34 @@ def mean_and_scale(values: NDArray[np.float64]) -> tuple[float, float]:
     deviations = values - mean
     largest = float(np.abs(deviations).max())
     scale = largest * float(np.sqrt(np.mean((deviations / largest) ** 2)))
-    return mean, scale
+    return mean, scale or largest
 
 
 def numbers_of(table: Table, column: NumberColumn | WordColumn) -> NDArray[np.float64]:
     """The column as finite float64 (n,); raises DataError where a word stands in it."""
     if isinstance(column, WordColumn):
-        refuse_words_among_numbers(table, column, certain=True)
+        refuse_words_among_numbers(table, column, "learned")
         values = np.append(column.as_numbers()[0], np.nan)[column.codes]
         column = NumberColumn(column.name, values)
-    refuse_infinite(table, column)
+    refuse_infinite(table, column, "learned")
     return column.values.astype(np.float64)
+
+
+def standardised(
+    table: Table, column: NumberColumn | WordColumn, mean: float, scale: float
+) -> NDArray[np.float64]:
+    """The column as (x - mean) / scale (n, 1); raises DataError where that overflows."""
+    with np.errstate(over="ignore"):
+        values = (numbers_of(table, column) - mean) / scale
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"The column {shown(column.name)} of {table.name} has a number in {table.place(row)}, "
+            f"the first of {int(wrong.sum()):,} such rows of {table.row_count:,}, that lies too "
+            f"far from the training data (mean {mean:g}, standard deviation {scale:g}): correct it."
+        )
+    return values[:, None]
 
 
 def codes_among(
@@ -189,10 +216,9 @@ def _word_as(word: str | bool, known: Sequence[Any]) -> Any:
         spelling = str(word).casefold()
         return {"true": True, "1": True, "false": False, "0": False}.get(spelling)
     if isinstance(known[0], int | float):
-        try:
-            return float(word)
-        except ValueError:
+        if not NUMBER.fullmatch(str(word)):
             return None
+        return int(word) if WHOLE.fullmatch(str(word)) else float(word)
     return _spelled(word)
 
 
@@ -203,15 +229,12 @@ def _unseen(
     different = np.unique(words.codes[wrong])
     others: list[Any] = [words.words[code] for code in different if words.words[code] != first]
     also = f" (other new ones are {listed(others, 3)})" if others else ""
-    count = int(np.count_nonzero(wrong))
-    many = f"the only such row of {table.row_count:,}" if count == 1 else (
-        f"the first of {count:,} such rows of {table.row_count:,}"
-    )  # fmt: skip
+    texts = isinstance(known[0], str)
+    knows = listed(closest(str(first), known) if texts else known)
     return DataError(
-        f"The column {shown(words.name)} of {table.name} has the {noun} {shown(first)} in "
-        f"{table.place(int(np.argmax(wrong)))}, {many}, which the model was not trained on"
-        f"{also}; it knows {listed(known)}: correct such rows, remove them, or train on data that "
-        "has them."
+        f"The column {shown(words.name)} of {table.name} has the {noun} {shown(first)}, which the "
+        f"model was not trained on, {rows_phrase(table, wrong)}{also}; it knows {knows}: correct "
+        "such rows, remove them, or train on data that has them."
     )
 
 

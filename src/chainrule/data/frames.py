@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.columns import (
+    DATES,
+    NESTED,
     Column,
     NumberColumn,
     RefusedColumn,
     WordColumn,
     column_of_words,
 )
-from chainrule.data.polarsframes import DATES, NESTED, column_of_series
+from chainrule.data.polarsframes import column_of_series
 from chainrule.data.tables import Table, make_table
 from chainrule.data.wording import shown
 from chainrule.errors import DataError
@@ -116,7 +118,7 @@ def _columns(source: Any, name: str = "the table") -> list[Column]:
         except ValueError:
             raise DataError("The rows of the list differ in length: make them equal.") from None
         return columns_of_matrix(name, array)
-    raise DataError(f"A {type(source).__name__} is no table: give {_WHAT}.")
+    raise DataError(f"An object of the type {type(source).__name__} is no table: give {_WHAT}.")
 
 
 def _columns_of_mapping(mapping: Mapping[Any, Any]) -> list[Column]:

@@ -6,23 +6,27 @@ Every sentence names the table, the column, the first row, how many rows, and wh
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.columns import NumberColumn, RefusedColumn, WordColumn
+from chainrule.data.columns import DATES, NumberColumn, RefusedColumn, WordColumn
 from chainrule.data.tables import Table
-from chainrule.data.wording import a_number_of, listed, shown
+from chainrule.data.wording import a_number_of, choice, listed, shown
 from chainrule.errors import DataError
 
 __all__ = [
     "LARGEST",
+    "Role",
+    "marks_note",
+    "refuse_identifier",
     "refuse_infinite",
     "refuse_missing",
-    "refuse_unusable",
     "refuse_words_among_numbers",
     "refuse_written_numbers",
+    "rows_phrase",
     "usable",
 ]
 
@@ -41,58 +45,79 @@ _DATE = re.compile(
 _WRITTEN_NUMBER = re.compile(r"[-+]?[$€£¥]?\s*[-+]?\d[\d.,' ]*\s*[%$€£¥]?", re.ASCII)
 
 
-def usable(table: Table, name: str, purpose: str = "") -> NumberColumn | WordColumn:
+Role = Literal["feature", "target", "learned"]
+"""What a column is for: one in ``learned`` columns has to be there, since a model needs it."""
+
+
+def usable(
+    table: Table, name: str, role: Role = "feature", purpose: str = ""
+) -> NumberColumn | WordColumn:
     """The column of that name, once it is known to hold numbers or words."""
     column = table.column(name, purpose)
     if isinstance(column, RefusedColumn):
+        advice = choice([column.advice, *_leaving(table, name, role)])
         raise DataError(
             f"The column {shown(name)} of {table.name} holds {column.holds}, which cannot be "
-            f"learned from: {column.advice}, or leave it out with {table.option('drop', name)}."
+            f"learned from: {advice}."
         )
     return column
 
 
-def _rows_phrase(table: Table, wrong: NDArray[np.bool_]) -> str:
+def _leaving(table: Table, name: str, role: Role) -> list[str]:
+    """How to do without the column, if that can be done."""
+    if role == "feature":
+        return [f"leave the column out with {table.option('drop', name)}"]
+    return ["choose another target"] if role == "target" else []
+
+
+def _category(table: Table, name: str, role: Role) -> str:
+    """How to say that the column is a category."""
+    if role == "target":
+        return f"say that it is one of classes with {table.option('task', 'classification')}"
+    return f"say that it is a category with {table.option('categorical', name)}"
+
+
+def rows_phrase(table: Table, wrong: NDArray[np.bool_]) -> str:
     """Where and how often: 'in row 17 (line 18), the first of 3 such rows of 150'."""
     count = int(np.count_nonzero(wrong))
     first = table.place(int(np.argmax(wrong)))
+    if table.row_count == 1:
+        return f"in {first}, the only row"
     if count == 1:
         return f"in {first}, the only such row of {table.row_count:,}"
     if count == table.row_count:
-        return f"in all {a_number_of(count, 'row')}"
+        return f"in all {a_number_of(count, 'row')}, from {first} on"
     return f"in {first}, the first of {count:,} such rows of {table.row_count:,}"
 
 
-def refuse_missing(table: Table, names: list[str], target: str | None = None) -> None:
-    """Raises DataError where a value is missing in one of the columns."""
-    holes = {name: usable(table, name).missing() for name in names}
+def refuse_missing(table: Table, names: Sequence[str], roles: Mapping[str, Role]) -> None:
+    """Raises DataError where a value is missing in one of the columns.
+
+    ``roles`` gives the role of each name that is not one of a feature.
+    """
+    holes = {name: usable(table, name, roles.get(name, "feature")).missing() for name in names}
     holes = {name: missing for name, missing in holes.items() if missing.any()}
     if not holes:
         return
     name, missing = next(iter(holes.items()))
+    role = roles.get(name, "feature")
     others = [other for other in holes if other != name]
     also = ""
     if others:
-        plural = "s have" if len(others) > 1 else " has"
-        also = f" (the column{plural} missing values too: {listed(others)})"
-    drop = table.option("drop", name)
-    if name == target:
-        kind, advice = "target column", "fill them in or remove those rows"
-    elif missing.all():
-        kind, advice = "column", f"leave it out with {drop}"
-    else:
-        kind, advice = "column", f"fill them in, remove those rows, or leave it out with {drop}"
+        plural = len(others) > 1
+        also = f" ({listed(others)} {'lack' if plural else 'lacks'} some too)"
     one = int(np.count_nonzero(missing)) == 1
-    if one:
-        advice = advice.replace("fill them in", "fill it in").replace("those rows", "that row")
-        advice = advice.replace("leave it out", "leave the column out")
+    ways = ["fill it in", "remove that row"] if one else ["fill them in", "remove those rows"]
+    if missing.all():
+        ways = ["fill it in"]
+    kind = "target column" if role == "target" else "column"
     raise DataError(
-        f"The {kind} {shown(name)} of {table.name} has no value {_rows_phrase(table, missing)}"
-        f"{also}: {advice}."
+        f"The {kind} {shown(name)} of {table.name} has no value {rows_phrase(table, missing)}"
+        f"{also}: {choice([*ways, *_leaving(table, name, role)])}."
     )
 
 
-def refuse_infinite(table: Table, column: NumberColumn) -> None:
+def refuse_infinite(table: Table, column: NumberColumn, role: Role) -> None:
     """Raises DataError where a number is infinite, or so large that its square would be."""
     values = column.values
     if values.dtype.kind != "f":
@@ -102,10 +127,12 @@ def refuse_infinite(table: Table, column: NumberColumn) -> None:
     if wrong.any():
         first = float(values[np.argmax(wrong)])
         what = "infinite" if np.isinf(first) else f"larger than {LARGEST:g} in size"
+        one = int(np.count_nonzero(wrong)) == 1
+        ways = ["correct it", "remove that row"] if one else ["correct them", "remove those rows"]
         raise DataError(
             f"The column {shown(column.name)} of {table.name} has the value {first!r}, which is "
-            f"{what}, {_rows_phrase(table, wrong)}: correct it, or leave the column out with "
-            f"{table.option('drop', column.name)}."
+            f"{what}, {rows_phrase(table, wrong)}: "
+            f"{choice([*ways, *_leaving(table, column.name, role)])}."
         )
 
 
@@ -114,79 +141,82 @@ def _rows_of(column: WordColumn, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]
     return np.append(chosen, False)[column.codes]
 
 
-def refuse_words_among_numbers(table: Table, column: WordColumn, *, certain: bool = False) -> None:
+def refuse_words_among_numbers(table: Table, column: WordColumn, role: Role) -> None:
     """Raises DataError where words stand in a column that is otherwise one of numbers.
 
     It is one where half of its rows or more are numbers, or where all that are not are marks for
-    a missing value; or where that is ``certain``, since a model was trained on it as numbers.
+    a missing value; or where a model has learned that it is one.
     """
     if column.boolean:
         return
     _, numeric = column.as_numbers()
     counts = column.counts()
     numbers = int(counts[numeric].sum())
-    bad_words = [word for word, ok in zip(column.words, numeric, strict=True) if not ok]
+    bad = ~numeric & (counts > 0)
+    bad_words = [word for word, is_bad in zip(column.words, bad, strict=True) if is_bad]
     marks = all(str(word).casefold() in _MISSING_MARKS for word in bad_words)
-    if not bad_words or not (certain or (numbers and (marks or 2 * numbers >= counts.sum()))):
+    likely = numbers > 0 and (marks or 2 * numbers >= counts.sum())
+    if not bad_words or not (likely or role == "learned"):
         return
-    wrong = _rows_of(column, ~numeric)
+    wrong = _rows_of(column, bad)
     first = column.words[int(column.codes[np.argmax(wrong)])]
-    drop = table.option("drop", column.name)
-    category = "" if certain or marks else (
-        f", say that it is a category with {table.option('categorical', column.name)},"
-    )  # fmt: skip
-    advice = f"fill in numbers or remove such rows{category}" if marks else (
-        f"correct them{category}"
-    )  # fmt: skip
     others = [word for word in bad_words if word != first]
     also = f" (also {listed(others, 3)})" if others else ""
-    outside = "" if certain else f" or leave the column out with {drop}"
-    comma = "" if category or not outside else ","
+    one = int(np.count_nonzero(wrong)) == 1
+    ways = ["correct it" if one else "correct them"]
+    if marks:
+        ways = ["fill in a number", "remove that row"]
+        ways = ways if one else ["fill in numbers", "remove those rows"]
+    elif role != "learned":
+        ways.append(_category(table, column.name, role))
     raise DataError(
         f"The column {shown(column.name)} of {table.name} is one of numbers and has the text "
-        f"{shown(first)} {_rows_phrase(table, wrong)}{also}: {advice}{comma}{outside}."
+        f"{shown(first)} {rows_phrase(table, wrong)}{also}: "
+        f"{choice([*ways, *_leaving(table, column.name, role)])}."
     )
 
 
-def refuse_written_numbers(table: Table, column: WordColumn) -> None:
+def refuse_written_numbers(table: Table, column: WordColumn, role: Role) -> None:
     """Raises DataError for dates in texts, and for numbers with commas or signs in them."""
-    if not column.words or column.boolean:
+    if column.boolean:
         return
     name = f"The column {shown(column.name)} of {table.name}"
-    first = f"such as {shown(column.words[0])}"
-    drop = table.option("drop", column.name)
-    category = f"or say that it is a category with {table.option('categorical', column.name)}"
+    ways = [*_leaving(table, column.name, role), _category(table, column.name, role)]
     if all(_DATE.fullmatch(str(word)) for word in column.words):
+        first = column.words[int(column.codes[0])]
         raise DataError(
-            f"{name} holds dates or times, {first}, in {a_number_of(table.row_count, 'row')}: turn "
-            "it into numbers first, such as the year or the days since a date, leave it out with "
-            f"{drop}, {category}."
+            f"{name} holds dates or times, such as {shown(first)}, "
+            f"{rows_phrase(table, column.codes >= 0)}: {choice([DATES[1], *ways])}."
         )
     written = np.array([_WRITTEN_NUMBER.fullmatch(str(word)) is not None for word in column.words])
     if column.counts()[written].sum() >= 0.9 * table.row_count:
         _, plain = column.as_numbers()
         wrong = _rows_of(column, written & ~plain)
         example = column.words[int(column.codes[np.argmax(wrong)])]
+        ways = ["write plain numbers with a decimal point (1234.5)", *ways]
         raise DataError(
             f"{name} writes numbers with commas, spaces or signs in them, as {shown(example)} "
-            f"{_rows_phrase(table, wrong)}: write plain numbers with a decimal point (1234.5), "
-            f"leave it out with {drop}, {category}."
+            f"{rows_phrase(table, wrong)}: {choice(ways)}."
         )
 
 
-def refuse_unusable(table: Table, column: WordColumn, *, most: int, declared: bool) -> None:
-    """Raises DataError for a column of so many different words that each says next to nothing."""
-    different, rows = len(column.words), table.row_count
+def refuse_identifier(table: Table, column: WordColumn, *, most: int, declared: bool) -> None:
+    """Raises DataError for a column of so many different words that each says next to nothing.
+
+    That is more than ``most``, or, unless ``declared``, ten or more in fewer than twice the rows.
+    """
+    different, rows = int(np.count_nonzero(column.counts())), table.row_count
     unique = different >= 10 and 2 * different > rows and not declared
     if not unique and different <= most:
         return
-    drop = table.option("drop", column.name)
-    category = f", or say that it is a category with {table.option('categorical', column.name)}"
+    last = f"group it into at most {most:,} categories"
+    if different <= most:
+        last = _category(table, column.name, "feature")
     raise DataError(
         f"The column {shown(column.name)} of {table.name} has {different:,} different texts in "
         f"{a_number_of(rows, 'row')} ({listed(column.words, 3)}), as a name or an identifier has, "
-        f"and a network learns nothing general from these: leave it out with {drop}"
-        f"{category if different <= most else f', or group it into at most {most:,} categories'}."
+        "and a network learns nothing general from these: "
+        f"{choice([*_leaving(table, column.name, 'feature'), last])}."
     )
 
 
@@ -194,7 +224,7 @@ def marks_note(table: Table, column: WordColumn) -> str | None:
     """A sentence where a category looks like a mark for a missing value."""
     counts: Any = column.counts()
     for word, count in zip(column.words, counts, strict=True):
-        if str(word).casefold() in _MISSING_MARKS:
+        if count and str(word).casefold() in _MISSING_MARKS:
             return (
                 f"The column {shown(column.name)} of {table.name} has {shown(word)} in "
                 f"{a_number_of(int(count), 'row')}; it counts as a category of its own."

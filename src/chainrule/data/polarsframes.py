@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data.columns import (
+    DATES,
+    NESTED,
     Column,
     NumberColumn,
     RefusedColumn,
@@ -18,10 +20,7 @@ from chainrule.data.columns import (
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["DATES", "NESTED", "column_of_series", "column_of_text"]
-
-DATES = ("dates or times", "turn it into numbers first, such as the year or the days since a date")
-NESTED = ("lists or other nested values", "give each part a column of its own")
+__all__ = ["column_of_series", "column_of_text"]
 
 
 def column_of_text(name: str, series: pl.Series) -> Column:

@@ -68,6 +68,7 @@ class Preparation:
         drop: Sequence[str] = (),
         categorical: Sequence[str] = (),
         standardise: bool = True,
+        rows: NDArray[Any] | None = None,
     ) -> Preparation:
         """Finds out how to encode a table.
 
@@ -80,7 +81,9 @@ class Preparation:
         over the rows, or stays as it is where ``standardise`` is False; texts, booleans and
         declared categories become one 0/1 column for each category, in sorted order. Texts that
         are all numbers count as numbers. ``categorical`` names columns that are categories
-        whatever they look like; ``drop`` names columns to leave out.
+        whatever they look like; ``drop`` names columns to leave out. ``rows`` are those that will
+        train, if not all will: means and deviations come from these alone, while categories and
+        labels come from the whole table, so that a validation row never has an unseen one.
 
         Raises DataError, with one sentence that names the table, the column, the first row, how
         many rows, and what to do, where the table cannot be learned from.
@@ -92,13 +95,14 @@ class Preparation:
         features = [feature for feature in names if feature != name]
         if not features:
             raise DataError(_lone_column(table, name, dropped=bool(drop)))
-        refuse_missing(table, names, target=name)
+        refuse_missing(table, names, {name: "target"})
         learned_target, reason = learn_target(
             table,
-            usable(table, name),
+            usable(table, name, "target"),
             task=task,
             categorical=name in categorical,
             standardise=standardise,
+            rows=rows,
         )
         learned: list[Feature] = []
         notes = list(table.notes)
@@ -108,6 +112,7 @@ class Preparation:
                 usable(table, feature),
                 categorical=feature in categorical,
                 standardise=standardise,
+                rows=rows,
             )
             learned.append(one)
             notes.extend(more)
@@ -174,11 +179,11 @@ class Preparation:
         missing = [name for name in self.column_names if name not in table.columns]
         if missing:
             raise DataError(_lacking(table, missing))
-        refuse_missing(table, list(self.column_names))
+        refuse_missing(table, self.column_names, dict.fromkeys(self.column_names, "learned"))
         X = np.empty((table.row_count, self.input_count))
         start = 0
         for feature in self.features:
-            encoded = feature.encode(table, usable(table, feature.name))
+            encoded = feature.encode(table, usable(table, feature.name, "learned"))
             X[:, start : start + encoded.shape[1]] = encoded
             start += encoded.shape[1]
         return X
@@ -196,8 +201,8 @@ class Preparation:
         return self.target_name in table.columns
 
     def _target_column(self, table: Table) -> Any:
-        column = usable(table, self.target_name, ", which is the target")
-        refuse_missing(table, [self.target_name], target=self.target_name)
+        column = usable(table, self.target_name, "target", ", which is the target")
+        refuse_missing(table, [self.target_name], {self.target_name: "target"})
         return column
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[Any]:

@@ -74,11 +74,9 @@ def _bytes_of(path: str) -> bytes:
     """The file's bytes, once its kind is known to be one that can be read."""
     suffix = Path(path).suffix.casefold()
     try:
-        if Path(path).is_dir():
-            raise DataError(_directory_sentence(path))
-        if Path(path).exists() and suffix not in TEXT_SUFFIXES + BINARY_SUFFIXES:
-            raise DataError(_suffix_sentence(path, suffix))
-        return Path(path).read_bytes()
+        is_folder, exists = Path(path).is_dir(), Path(path).exists()
+        if exists and not is_folder and suffix in TEXT_SUFFIXES + BINARY_SUFFIXES:
+            return Path(path).read_bytes()
     except FileNotFoundError:
         raise DataError(_not_found_sentence(path)) from None
     except PermissionError:
@@ -89,9 +87,12 @@ def _bytes_of(path: str) -> bytes:
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise DataError(f"The file {path} cannot be read ({reason}): check the path.") from None
+    if is_folder:
+        raise DataError(_folder_sentence(path))
+    raise DataError(_suffix_sentence(path, suffix) if exists else _not_found_sentence(path))
 
 
-def _directory_sentence(path: str) -> str:
+def _folder_sentence(path: str) -> str:
     inside = _data_files(Path(path))
     which = f"such as {listed(inside, 3, 'or')}" if inside else "though there is none in it"
     return f"{path} is a folder: name a data file in it, {which}."
@@ -125,7 +126,7 @@ def _not_found_sentence(path: str) -> str:
         return f"There is no file {path}, nor a folder {folder}: check the path."
     where = "in this folder" if str(folder) == "." else f"in {folder}"
     files = closest(name, _data_files(folder))
-    found = f"the data files {where} are {listed(files)}" if len(files) > 1 else (
+    found = f"the data files {where} are {listed(files, 3)}" if len(files) > 1 else (
         f"the one data file {where} is {shown(files[0])}" if files else f"{where} is no data file"
     )  # fmt: skip
     if len(files) > 1:

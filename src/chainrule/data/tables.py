@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ class Table:
     ``name`` reads like "the file iris.csv"; ``target`` names the target column where the source
     says which it is; ``notes`` are sentences a person should read; ``from_file`` tells whether a
     message advises an option of the command line or an argument in Python; ``find_line`` gives
-    the line of a row (from 0) in a text file, or None where that is not certain.
+    the line of a row (from 0) in a text file, or None where that is not certain; ``taken_rows``
+    are the rows of the source that the table has, if not all.
 
     >>> from chainrule.data import read_table
     >>> table = read_table({"x": [0.0, 1.0], "y": ["no", "yes"]})
@@ -40,6 +41,7 @@ class Table:
     from_file: bool = False
     in_memory: bool = False
     find_line: Callable[[int], int | None] | None = field(default=None, repr=False)
+    taken_rows: NDArray[Any] | None = field(default=None, repr=False)
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -55,15 +57,8 @@ class Table:
         """The table at the given rows (integers from 0), say those of a training split."""
         rows = np.asarray(rows)
         columns = {name: column.taken(rows) for name, column in self.columns.items()}
-        find = self.find_line
-
-        def moved(row: int) -> int | None:
-            return None if find is None else find(int(rows[row]))
-
-        return Table(
-            self.name, columns, len(rows), self.target, self.notes, self.from_file,
-            self.in_memory, moved,
-        )  # fmt: skip
+        kept = rows if self.taken_rows is None else self.taken_rows[rows]
+        return replace(self, columns=columns, row_count=len(rows), taken_rows=kept)
 
     def place(self, row: int) -> str:
         """Where a row (from 0) stands, for a person: counted from 1, with the file's line.
@@ -72,6 +67,7 @@ class Table:
         >>> read_table({"x": [0.0, 1.0]}).place(1)
         'row 2 (index 1)'
         """
+        row = row if self.taken_rows is None else int(self.taken_rows[row])
         if self.in_memory:
             return f"row {row + 1} (index {row})"
         line = None if self.find_line is None else self.find_line(row)

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from chainrule.data import serial
 from chainrule.data.columns import NumberColumn, WordColumn
-from chainrule.data.features import codes_among, in_order, mean_and_scale, numbers_of
+from chainrule.data.features import (
+    codes_among,
+    in_order,
+    mean_and_scale,
+    numbers_of,
+    standardised,
+)
 from chainrule.data.inspection import (
     refuse_infinite,
     refuse_words_among_numbers,
@@ -91,7 +97,7 @@ class NumberTarget:
 
     def encode(self, table: Table, column: NumberColumn | WordColumn) -> NDArray[np.float64]:
         """The target y (n, 1), standardised."""
-        return ((numbers_of(table, column) - self.mean) / self.scale)[:, None]
+        return standardised(table, column, self.mean, self.scale)
 
     def values(self, table: Table, column: NumberColumn | WordColumn) -> NDArray[Any]:
         """The numbers (n,) that stand in the table."""
@@ -116,6 +122,7 @@ def learn_target(
     task: Task | None,
     categorical: bool,
     standardise: bool,
+    rows: NDArray[Any] | None,
 ) -> tuple[Target, str]:
     """How to encode the target, and in a clause why it is classes or a number."""
     if task not in (None, "classification", "regression"):
@@ -126,7 +133,7 @@ def learn_target(
         classes = task == "classification" or categorical or column.declared
         _refuse_words(table, column, task, chosen=classes)
         return _learn_classes(table, column, in_order(column)), "its values are texts"
-    refuse_infinite(table, column)
+    refuse_infinite(table, column, "target")
     different = np.unique(column.values)
     _refuse_constant(table, column, different)
     if categorical and task is None:
@@ -139,7 +146,7 @@ def learn_target(
         whole = all(float(value).is_integer() for value in different)
         labels = tuple(int(v) if whole else float(v) for v in different.tolist())
         return _learn_classes(table, column, labels), reason
-    mean, scale = mean_and_scale(column.values.astype(np.float64))
+    mean, scale = mean_and_scale(column.values, rows)
     return NumberTarget(column.name, *((mean, scale) if standardise else (0.0, 1.0))), reason
 
 
@@ -159,7 +166,7 @@ def _found_task(different: NDArray[Any], rows: int) -> tuple[Task, str]:
 def _refuse_words(table: Table, column: WordColumn, task: Task | None, *, chosen: bool) -> None:
     """Raises where a target of texts is constant, or is no target for the task."""
     if task == "regression":
-        refuse_words_among_numbers(table, column)
+        refuse_words_among_numbers(table, column, "target")
         first = int(np.argmax(column.codes >= 0))
         raise DataError(
             f"The target column {shown(column.name)} of {table.name} has texts, such as "
@@ -169,8 +176,8 @@ def _refuse_words(table: Table, column: WordColumn, task: Task | None, *, chosen
         )
     _refuse_constant(table, column, np.unique(column.codes))
     if not chosen:
-        refuse_words_among_numbers(table, column)
-        refuse_written_numbers(table, column)
+        refuse_words_among_numbers(table, column, "target")
+        refuse_written_numbers(table, column, "target")
 
 
 def _refuse_constant(

@@ -3,7 +3,7 @@
 polars reads fast and says little about what is wrong, and it fills short rows up in silence.
 Python's ``csv`` reads slower and knows every line. So polars reads, and the ``csv`` module is
 asked wherever polars fails or the result leaves a doubt: it counts the fields of each record, and
-where the two cannot agree it reads the table itself.
+writes the file anew, with every field in quotes, for polars to read.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.data.columns import NUMBER, Column, NumberColumn, column_of_words
+from chainrule.data.columns import NUMBER, Column, NumberColumn
 from chainrule.data.decoding import utf8_of
 from chainrule.data.polarsframes import column_of_text
 from chainrule.data.tables import Table, make_table
 from chainrule.data.wording import a_number_of, listed, ordinal, shown
 from chainrule.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["read_text"]
 
@@ -77,7 +80,7 @@ class _Text:
         self.separator = separator
         self.header_records = 1
         self.width = 0
-        self._first_cells: Callable[[int], str | None] | None = None
+        self._first_cell: Callable[[int], str] = lambda row: ""
 
     def _reader(self, *, strict: bool = False) -> Any:
         stream = io.TextIOWrapper(io.BytesIO(self.data), encoding="utf-8", newline="")
@@ -109,16 +112,21 @@ class _Text:
         self.header_records = 0
         names = [f"x{place}" for place in range(1, self.width + 1)]
         called = (
-            "its column is called x1" if self.width == 1 else f"they are called x1 to {names[-1]}"
+            "its column is called x1"
+            if self.width == 1
+            else f"its columns are called x1 to {names[-1]}"
         )
         return names, (f"{_title(self.name)} has no line of column names: {called}.",)
 
     def _is_header(self, first: list[str], others: list[list[str]]) -> bool:
         """Whether the first record names the columns: its cells above numbers are no numbers.
 
-        Numbers that count up evenly (0, 1, 2, …, or years) are names all the same. Raises where
-        it might be either, since a guess would lose a row.
+        A lone line of numbers is data as well. Numbers that count up evenly (0, 1, 2, …, or
+        years) are names all the same. Raises where it might be either, since a guess would lose a
+        row.
         """
+        if not others:
+            return not all(NUMBER.fullmatch(cell.strip()) for cell in first)
         above = [
             cell.strip()
             for place, cell in enumerate(first)
@@ -141,66 +149,73 @@ class _Text:
 
     def columns(self, names: list[str]) -> list[Column]:
         """The columns, each of numbers or of words."""
-        import polars as pl
-
-        frame: pl.DataFrame | None = None
         blank_lines = b"\n\n" in self.data or self.data.startswith(b"\n")
-        if not blank_lines:
-            frame = self._read_with_polars()
+        frame = None if blank_lines else self._frame(self.data, self.header_records == 1)
         # A short row is filled up with nulls: only a null in the last column can hide one.
         if frame is not None and frame.height and frame[:, -1].null_count():
             widths = Counter(map(len, self._reader()))
             if set(widths) != {self.width}:
                 frame = None
         if frame is None:
-            return self._read_slowly(names)
-        self._first_cells = lambda row: frame[row, 0]
+            self._refuse_ragged()
+            frame = self._frame(self._rewritten(), False)
+        if frame is None:
+            raise DataError(
+                f"{_title(self.name)} cannot be split into columns: save it as CSV again, "
+                "with quotation marks around every text."
+            )
+        cells = frame[:, 0]
+        self._first_cell = lambda row: cells[row] or ""
         return [
             column_of_text(name, series)
             for name, series in zip(names, frame.get_columns(), strict=True)
         ]
 
-    def _read_with_polars(self) -> Any:
+    def _frame(self, data: bytes, header: bool) -> pl.DataFrame | None:
+        """The file as polars reads it, every column one of texts; None where it cannot."""
         import polars as pl
 
+        if not data:
+            return pl.DataFrame({str(place): [""] for place in range(self.width)}).clear()
         # polars may panic, which is a BaseException of its own, on bytes that are no CSV at all.
-        panic = pl.exceptions.PanicException
+        errors = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
         try:
             frame = pl.read_csv(
-                io.BytesIO(self.data),
-                separator=self.separator,
-                has_header=self.header_records == 1,
-                infer_schema=False,
+                io.BytesIO(data), separator=self.separator, has_header=header, infer_schema=False
             )
-        except (pl.exceptions.PolarsError, panic):
+        except errors:
             return None
         return frame if frame.width == self.width else None
 
-    def _read_slowly(self, names: list[str]) -> list[Column]:
-        """The columns by the ``csv`` module; raises DataError where the rows are ragged."""
-        records = list(islice(self.records(), self.header_records, None))
-        ragged = [(row, line, r) for row, (line, r) in enumerate(records) if len(r) != self.width]
-        if ragged:
-            self._refuse_ragged(ragged, len(records))
-        cells = [record[0] for _, record in records]
-        self._first_cells = lambda row: cells[row]
-        return [
-            column_of_cells(name, [record[place] for _, record in records])
-            for place, name in enumerate(names)
-        ]
+    def _rewritten(self) -> bytes:
+        """The records below the names, as ``csv`` understands them, with every field in quotes."""
+        stream = io.StringIO(newline="")
+        writer = csv.writer(
+            stream, delimiter=self.separator, quoting=csv.QUOTE_ALL, lineterminator="\n"
+        )
+        writer.writerows(record for _, record in islice(self.records(), self.header_records, None))
+        return stream.getvalue().encode()
 
-    def _refuse_ragged(self, ragged: list[tuple[int, int, list[str]]], rows: int) -> None:
-        row, line, record = ragged[0]
+    def _refuse_ragged(self) -> None:
+        """Raises where a record has another number of fields than the first."""
+        rows, ragged = 0, 0
+        first: tuple[int, int, int] = (0, 0, 0)
+        for line, record in islice(self.records(), self.header_records, None):
+            if len(record) != self.width:
+                ragged += 1
+                first = first if ragged > 1 else (rows, line, len(record))
+            rows += 1
+        if not ragged:
+            return
         self._refuse_open_quote()
-        kind = _SEPARATORS[self.separator]
+        row, line, found = first
+        many = f"the first of {ragged:,} such rows" if ragged > 1 else "the only such row"
         named = "the line of names has" if self.header_records else "the first line has"
-        many = f"the only such row of {rows:,}" if len(ragged) == 1 else (
-            f"the first of {len(ragged):,} such rows of {rows:,}"
-        )  # fmt: skip
         raise DataError(
-            f"{_title(self.name)} has {a_number_of(len(record), 'value')} in row {row + 1} (line "
-            f"{line}) where {named} {self.width}, {many}: separate the values of each row by "
-            f"{self.width - 1} {kind}, and put quotation marks around a text that has one in it."
+            f"{_title(self.name)} has {a_number_of(found, 'value')} in row {row + 1} (line {line}) "
+            f"where {named} {self.width}, {many} of {rows:,}: separate the values of each row by "
+            f"{self.width - 1} {_SEPARATORS[self.separator]}, and put quotation marks around a "
+            "text that has one in it."
         )
 
     def _refuse_open_quote(self) -> None:
@@ -223,17 +238,10 @@ class _Text:
             found = next(islice(self.records(), row + self.header_records, None), None)
         except DataError:
             return None
-        if found is None or self._first_cells is None:
+        if found is None:
             return None
         line, record = found
-        return line if record[0] == (self._first_cells(row) or "") else None
-
-
-def column_of_cells(name: str, cells: list[str]) -> Column:
-    """A column of the texts that stand in its cells."""
-    places: dict[str, int] = {}
-    codes = [places.setdefault(cell, len(places)) for cell in cells]
-    return column_of_words(name, np.array(codes, np.int64), list(places))
+        return line if record[0] == self._first_cell(row) else None
 
 
 def _without_unnamed(name: str, columns: list[Column]) -> tuple[list[Column], tuple[str, ...]]:

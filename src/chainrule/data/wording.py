@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["a_number_of", "closest", "closest_phrase", "listed", "ordinal", "shown"]
+__all__ = ["a_number_of", "choice", "closest", "closest_phrase", "listed", "ordinal", "shown"]
 
 _LONGEST = 40
 
@@ -51,6 +51,17 @@ def a_number_of(number: int, noun: str) -> str:
     if noun.endswith("ss"):
         return f"{number:,} {noun}es"
     return f"{number:,} {noun[:-1]}ies" if noun.endswith("y") else f"{number:,} {noun}s"
+
+
+def choice(ways: Sequence[str]) -> str:
+    """Ways out, one of which is to be taken.
+
+    >>> choice(["correct it"]), choice(["a", "b"]), choice(["a", "b", "c"])
+    ('correct it', 'a or b', 'a, b, or c')
+    """
+    if len(ways) < 3:
+        return " or ".join(ways)
+    return f"{', '.join(ways[:-1])}, or {ways[-1]}"
 
 
 def ordinal(number: int) -> str:
