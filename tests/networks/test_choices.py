@@ -110,8 +110,9 @@ def test_neither_a_name_nor_a_function(value):
     with pytest.raises(SettingError) as caught:
         activation(value)
     message = str(caught.value)
-    assert f"activation={value!r} is a {type(value).__name__}; it takes a name or a function" in (
-        message
+    assert (
+        f"activation={value!r} is of type {type(value).__name__}; it takes a name or a function"
+        in (message)
     )
     assert "tanh" in message
 

@@ -325,9 +325,10 @@ def test_a_setting_that_cannot_be_used(settings, words):
         (
             {"output": "softmax", "loss": "binary_cross_entropy"},
             (
-                "output='softmax' does not go with loss='binary_cross_entropy', which is computed from "
-                "the last layer's pre-activations and would not use it. Use output='sigmoid', the "
-                "default for this loss, or loss='categorical_cross_entropy'."
+                "output='softmax' does not go with loss='binary_cross_entropy', which is computed "
+                "from the last layer's pre-activations and would not use it. "
+                "Use output='sigmoid', the default for this loss, "
+                "or loss='categorical_cross_entropy'."
             ),
         ),
         (
@@ -343,15 +344,15 @@ def test_a_setting_that_cannot_be_used(settings, words):
         (
             {"sizes": [2, 1], "loss": "categorical_cross_entropy"},
             (
-                "needs one output per class, 2 or more, but sizes ends in 1. For two classes with one "
-                "output, use loss='binary_cross_entropy'."
+                "needs one output per class, 2 or more, but sizes ends in 1. For two classes with "
+                "one output, use loss='binary_cross_entropy'."
             ),
         ),
         (
             {"sizes": [2, 1], "output": "softmax"},
             (
-                "Layer 1 has one unit, and softmax of a single number is always 1: nothing could be "
-                "learned. Use 'sigmoid', or a width of 2 or more."
+                "Layer 1 has one unit, and softmax of a single number is always 1: nothing could "
+                "be learned. Use 'sigmoid', or a width of 2 or more."
             ),
         ),
         ({"sizes": [2, 1, 2], "activation": "softmax"}, "Layer 1 has one unit, and softmax"),
@@ -409,9 +410,9 @@ def test_an_x_that_does_not_fit(X, words):
             np.zeros(4),
             {},
             (
-                "y has shape (4,), but the network's output has shape (4, 1) for this X. NumPy would "
-                "broadcast the two to (4, 4) and compare every target with every output. Write "
-                "y.reshape(-1, 1)."
+                "y has shape (4,), but the network's output has shape (4, 1) for this X. NumPy "
+                "would broadcast the two to (4, 4) and compare every target with every output. "
+                "Write y.reshape(-1, 1)."
             ),
         ),
         (np.zeros((3, 1)), {}, "X has 4 rows and y has 3: give one target per row of X."),
@@ -524,8 +525,8 @@ def test_own_functions_that_give_the_wrong_shape():
             {"sizes": [2, 2], "loss": "categorical_cross_entropy"},
             np.array([[1, 0], [1, 1], [0, 1], [0, 0]]),
             (
-                "Row 1 of y, counted from 0, sums to 2; the rows of one-hot targets sum to 1 (2 of 4 "
-                "rows do not)."
+                "Row 1 of y, counted from 0, sums to 2; the rows of one-hot targets sum to 1 (2 of "
+                "4 rows do not)."
             ),
         ),
         (

@@ -207,7 +207,7 @@ def choose(
         name = names[0]
     else:
         raise SettingError(
-            f"{option}={value!r} is a {type(value).__name__}; it takes a name or a function. "
+            f"{option}={value!r} is of type {type(value).__name__}; it takes a name or a function. "
             f"The names are: {', '.join(sorted(table))}."
         )
     _check_settings(option, name, settings, table[name], ranges)
