@@ -10,7 +10,7 @@
 # PYTHON=/path/to/python3 chooses the Python that a new environment is made with.
 # shellcheck shell=bash
 
-root=$(CDPATH= cd -P -- "${BASH_SOURCE[0]%/*}/.." && pwd)
+root=$(CDPATH='' cd -P -- "${BASH_SOURCE[0]%/*}/.." && pwd)
 venv=$root/.venv
 
 # There from before an installation starts until it has ended. One that was cut short leaves it
