@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from chainrule.errors import SettingError
+from chainrule.interpreter import evaluate
 from chainrule.pytrees import flatten, map_leaves
+from chainrule.tracer import trace
 from chainrule.training import optimizers
 from chainrule.training.optimizers import OPTIMIZERS, clip_by_norm, clip_by_value, optimizer
 
@@ -221,6 +223,31 @@ def test_a_parabola_is_descended(text):
     for t in range(600):
         W, state = chosen.update(W, {"W": W["W"] * [1.0, 4.0]}, state, base / (1 + t / 50))
     assert np.abs(W["W"]).max() < 0.05
+
+
+# Traced.
+
+
+@pytest.mark.parametrize("text", BY_HAND)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_traced_update_gives_the_same_bits(text, dtype):
+    chosen = optimizer(text)
+
+    def update(parameters, gradients, state, learning_rate):
+        return chosen.update(parameters, clip_by_norm(gradients, 2.0), state, learning_rate)
+
+    parameters, rate = start(dtype), np.array(0.1)
+    state = chosen.initialize(parameters)
+    graph = trace(update, parameters, gradients(dtype)[0], state, rate)
+    for g in gradients(dtype)[:4]:
+        parameters_now, state_now = update(parameters, g, state, rate)
+        evaluated = evaluate(graph, parameters, g, state, rate)
+        for ours, theirs in zip(
+            flatten((parameters_now, state_now))[0], flatten(evaluated)[0], strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+            assert np.asarray(theirs).dtype == dtype
+        parameters, state = parameters_now, state_now
 
 
 # Peers.
