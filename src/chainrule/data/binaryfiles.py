@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
-from typing import Any
+import warnings
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from chainrule.data.columns import Column
 from chainrule.data.decoding import foreign_kind
 from chainrule.data.frames import column_of_array, columns_of_matrix, table_of_pair
-from chainrule.data.polarsframes import column_of_series
+from chainrule.data.polarsframes import column_of_series, without_panic_reports
 from chainrule.data.tables import Table, make_table
 from chainrule.data.wording import listed, shown
 from chainrule.errors import DataError
@@ -50,7 +49,8 @@ def read_parquet(name: str, data: bytes) -> Table:
     import polars as pl
 
     try:
-        frame = pl.read_parquet(io.BytesIO(data))
+        with without_panic_reports():
+            frame = pl.read_parquet(io.BytesIO(data))
         columns = [column_of_series(series) for series in frame.get_columns()]
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
@@ -63,10 +63,19 @@ def read_parquet(name: str, data: bytes) -> Table:
     return make_table(name, columns, frame.height, from_file=True)
 
 
-def _load(name: str, data: bytes, kind: str) -> Any:
+def _load(name: str, data: bytes, kind: str) -> dict[str, NDArray[Any]]:
+    """The arrays of an ``.npz`` file by name, or the one of an ``.npy`` file under no name."""
+    # NumPy warns of old headers; zipfile, zlib, tokenize and NumPy have a dozen exceptions for
+    # bytes that are damaged, and all mean the same here.
     try:
-        return np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, MemoryError, SyntaxError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loaded: Any = np.load(io.BytesIO(data), allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"": cast("NDArray[Any]", loaded)}
+            with loaded as archive:
+                return {key: np.asanyarray(archive[key]) for key in archive.files}
+    except Exception as error:
         raise DataError(_damaged(name, kind, error)) from None
 
 
@@ -76,7 +85,7 @@ def _damaged(name: str, kind: str, error: Exception) -> str:
             f"{_title(name)} holds Python objects, which could run any program and are never "
             "loaded: save arrays of numbers or of texts (dtype=str)."
         )
-    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
+    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")[:100]
     return f"{_title(name)} is a damaged or cut off {kind} file ({reason}): save it again."
 
 
@@ -84,7 +93,7 @@ def read_npy(name: str, data: bytes) -> Table:
     """The table in an ``.npy`` file's bytes: a 2-D array, or a 1-D array with named fields."""
     if not data.startswith(b"\x93NUMPY"):
         _refuse_foreign(name, data, "an .npy file")
-    array = _load(name, data, ".npy")
+    array = _load(name, data, ".npy")[""]
     if array.dtype.names:
         columns: list[Column] = [column_of_array(f, array[f].ravel()) for f in array.dtype.names]
     else:
@@ -96,16 +105,7 @@ def read_npz(name: str, data: bytes) -> Table:
     """The table in an ``.npz`` file's bytes: X with or without y, one 2-D array, or columns."""
     if not data.startswith(b"PK"):
         _refuse_foreign(name, data, "an .npz file")
-    arrays: dict[str, NDArray[Any]] = {}
-    try:
-        with _load(name, data, ".npz") as archive:
-            for key in archive.files:
-                arrays[key] = archive[key]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError,
-            RuntimeError, KeyError, SyntaxError) as error:  # fmt: skip
-        if isinstance(error, DataError):
-            raise
-        raise DataError(_damaged(name, ".npz", error)) from None
+    arrays = _load(name, data, ".npz")
     if not arrays:
         raise DataError(
             f"{_title(name)} has no arrays in it: save X and y, or columns, with numpy.savez."

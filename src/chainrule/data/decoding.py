@@ -110,9 +110,9 @@ def _refuse_utf16(title: str, data: bytes) -> None:
 
 def _not_utf8(title: str, data: bytes, offset: int) -> str:
     """The sentence for a byte that is not UTF-8, with the encoding that it probably is in."""
-    likely = "latin-1"
-    if any(0x80 <= byte < 0xA0 for byte in set(data)):
-        likely = "cp1252"
+    # Latin-1 gives the bytes from 0x80 to 0x9F to control characters, Windows to letters and signs.
+    high = {byte for byte in set(data) if 0x80 <= byte < 0xA0}
+    likely = "cp1252" if high and high.isdisjoint(b"\x81\x8d\x8f\x90\x9d") else "latin-1"
     start = max(data.rfind(b"\n", 0, offset) + 1, offset - 15)
     ending = data[offset : offset + 15].split(b"\n")[0]
     word = (data[start:offset] + ending).decode(likely, "replace").strip()

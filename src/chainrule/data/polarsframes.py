@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +24,30 @@ from chainrule.data.columns import (
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["column_of_series", "column_of_text"]
+__all__ = ["column_of_series", "column_of_text", "without_panic_reports"]
+
+
+@contextlib.contextmanager
+def without_panic_reports() -> Generator[None]:
+    """Holds back what is written to standard error, and drops it where the block raises.
+
+    polars may panic on damaged bytes, and Rust then prints a stack trace before Python has an
+    exception to catch. What is held back is written out where nothing is raised.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # There is no standard error to write to.
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        held.seek(0)
+        os.write(2, held.read())
 
 
 def column_of_text(name: str, series: pl.Series) -> Column:

@@ -19,7 +19,7 @@ import numpy as np
 
 from chainrule.data.columns import NUMBER, Column, NumberColumn
 from chainrule.data.decoding import utf8_of
-from chainrule.data.polarsframes import column_of_text
+from chainrule.data.polarsframes import column_of_text, without_panic_reports
 from chainrule.data.tables import Table, make_table
 from chainrule.data.wording import a_number_of, listed, ordinal, shown
 from chainrule.errors import DataError
@@ -180,9 +180,13 @@ class _Text:
         # polars may panic, which is a BaseException of its own, on bytes that are no CSV at all.
         errors = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
         try:
-            frame = pl.read_csv(
-                io.BytesIO(data), separator=self.separator, has_header=header, infer_schema=False
-            )
+            with without_panic_reports():
+                frame = pl.read_csv(
+                    io.BytesIO(data),
+                    separator=self.separator,
+                    has_header=header,
+                    infer_schema=False,
+                )
         except errors:
             return None
         return frame if frame.width == self.width else None

@@ -57,11 +57,9 @@ def choice(ways: Sequence[str]) -> str:
     """Ways out, one of which is to be taken.
 
     >>> choice(["correct it"]), choice(["a", "b"]), choice(["a", "b", "c"])
-    ('correct it', 'a or b', 'a, b, or c')
+    ('correct it', 'a, or b', 'a, b, or c')
     """
-    if len(ways) < 3:
-        return " or ".join(ways)
-    return f"{', '.join(ways[:-1])}, or {ways[-1]}"
+    return ways[0] if len(ways) == 1 else f"{', '.join(ways[:-1])}, or {ways[-1]}"
 
 
 def ordinal(number: int) -> str:
