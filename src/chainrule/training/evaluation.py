@@ -1,0 +1,91 @@
+"""Measuring parameters on data: the reported loss, and a score for networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.errors import TrainingError
+from chainrule.networks import Network
+from chainrule.pytrees import flatten
+from chainrule.simplification import simplify_graph
+from chainrule.tracer import trace
+from chainrule.training.steps import Engine, Objective, Tree
+
+__all__ = ["Evaluation", "accuracy", "r_squared", "score_of"]
+
+Array = NDArray[Any]
+
+
+def accuracy(outputs: Array, y: Array) -> float:
+    """The share of samples whose class is right.
+
+    ``outputs`` has one column (the class is 1 above ½) or one for each class; ``y`` is shaped like
+    it, or holds class numbers.
+
+    >>> accuracy(np.array([[0.2], [0.9]]), np.array([[0.0], [0.0]]))
+    0.5
+    """
+    if outputs.shape[1] == 1:
+        return float(np.mean((outputs[:, 0] > 0.5) == (np.reshape(y, -1) > 0.5)))
+    labels = np.argmax(y, axis=1) if y.ndim == 2 else y
+    return float(np.mean(np.argmax(outputs, axis=1) == labels))
+
+
+def r_squared(outputs: Array, y: Array) -> float:
+    """The share of the target's variance that is explained, ``1 - Σ(y - a)² / Σ(y - ȳ)²``.
+
+    >>> r_squared(np.array([[1.0], [2.0]]), np.array([[1.0], [2.0]]))
+    1.0
+    """
+    spread = np.sum((y - np.mean(y, axis=0)) ** 2)
+    return float(1 - np.sum((y - outputs) ** 2) / spread) if spread else float("nan")
+
+
+def score_of(network: Network, outputs: Array, y: Array, task: str) -> float:
+    """Accuracy for classification, R² for regression."""
+    if task == "classification":
+        if network.criterion.name == "hinge":
+            outputs = outputs + 0.5  # a class is chosen by the sign
+        return accuracy(outputs, y)
+    return r_squared(outputs, np.reshape(y, outputs.shape))
+
+
+@dataclass
+class Evaluation:
+    """The reported loss of parameters on data, and the score where ``task`` is known."""
+
+    objective: Objective
+    engine: Engine
+    task: str | None = None
+    _programs: dict[Any, Any] = field(default_factory=dict[Any, Any])
+
+    def __call__(self, parameters: Tree, X: Array, y: Array | None) -> dict[str, float]:
+        """The measures by name: ``loss``, and ``score`` for a network with a known task."""
+        key = X.shape
+        if key not in self._programs:
+            graph = simplify_graph(trace(self._measure, parameters, X, y))
+            self._programs[key] = self.engine(graph)
+        arrays = [*flatten(parameters)[0], X, *(() if y is None else (y,))]
+        with np.errstate(all="ignore"):
+            loss, *outputs = self._programs[key](*arrays)
+        measures = {"loss": float(loss)}
+        model = self.objective.model
+        if outputs and self.task and y is not None and isinstance(model, Network):
+            measures["score"] = score_of(model, outputs[0], y, self.task)
+        return measures
+
+    def _measure(self, parameters: Tree, X: Any, y: Any) -> tuple[Any, ...]:
+        model = self.objective.model
+        _, reported = self.objective(parameters, X, y, None)
+        if np.shape(reported) != ():
+            raise TrainingError(
+                f"The loss has shape {np.shape(reported)}; it must be one number. Reduce it with "
+                "np.sum or np.mean."
+            )
+        if isinstance(model, Network) and self.task:
+            return reported, model.predict(parameters, X)
+        return (reported,)

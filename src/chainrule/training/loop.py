@@ -1,0 +1,217 @@
+"""The training loop: steps, epochs, validation, stopping, checkpoints."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.networks import Network
+from chainrule.pytrees import flatten
+from chainrule.training.batches import Batches, take
+from chainrule.training.divergence import diverged
+from chainrule.training.evaluation import Evaluation
+from chainrule.training.interruption import Interruption, interruptible
+from chainrule.training.settings import Settings
+from chainrule.training.state import Epoch, Run, State, Tree
+from chainrule.training.steps import Objective, Step, Stepper
+
+__all__ = ["Loop"]
+
+Array = NDArray[Any]
+
+
+@dataclass
+class Loop:
+    """One training run: `run` goes on from a state until something stops it.
+
+    ``save`` is called with the state now and then, and when the run ends.
+    """
+
+    objective: Objective
+    settings: Settings
+    X: Array
+    y: Array | None
+    evaluation: Evaluation
+    validation: tuple[Array, Array | None] | None = None
+    save: Callable[[State], None] | None = None
+
+    def __post_init__(self) -> None:
+        chosen = self.settings
+        self.batches = Batches(
+            len(self.X), chosen.batch_size, shuffle=chosen.shuffle, seed=chosen.seed
+        )
+        self.stepper = Stepper(
+            self.objective, chosen.optimizer, chosen.engine, chosen.clip_norm, chosen.clip_value
+        )
+        model = self.objective.model
+        self.drops = isinstance(model, Network) and any(rate > 0 for rate in model.rates)
+
+    def start(self, parameters: Tree) -> State:
+        """The state before the first step."""
+        return State(
+            parameters=parameters,
+            optimizer=self.settings.optimizer.initialize(parameters),
+            schedule=self.settings.schedule.initialize(),
+        )
+
+    def run(self, state: State) -> Run:
+        """Train from a state on, until the epochs are done or something stops it."""
+        began = time.monotonic() - state.seconds
+        self._saved_at = time.monotonic()
+        stopped = "epochs"
+        with interruptible() as interruption, np.errstate(all="ignore"):
+            while state.epoch < self.settings.epochs:
+                if not self._epoch(state, interruption, began):
+                    stopped = "interrupted" if interruption.asked else "time"
+                    break
+                reason = self._after_epoch(state, began)
+                if interruption.asked:
+                    reason = "interrupted"
+                if reason:
+                    stopped = reason
+                    break
+            state.seconds = time.monotonic() - began
+            if self.save is not None:
+                self.save(state)
+            return self._result(state, stopped)
+
+    def _epoch(self, state: State, interruption: Interruption, began: float) -> bool:
+        """The steps of one epoch that are left; whether it was finished."""
+        settings, batches = self.settings, self.batches
+        deadline = math.inf if settings.max_time is None else began + settings.max_time
+        parameters, _ = flatten(state.parameters)
+        memory, _ = flatten(state.optimizer)
+        structure = flatten(state.parameters)[1]
+        reported, objective = state.sums
+        step: Step | None = None
+        finished = True
+        for rows in batches.of_epoch(state.epoch, state.batch):
+            X, y = (self.X, self.y) if batches.whole else (self.X[rows], take(rows, self.y))
+            masks = self._masks(state, len(rows))
+            if step is None or len(rows) != batches.size or state.updates < 2:
+                tree = structure.unflatten(parameters)
+                step = self.stepper.step(tree, state.optimizer, X, y, masks)
+            rate = settings.schedule(state.updates, state.epoch, state.schedule)
+            inputs = [
+                *parameters,
+                *(leaf for leaf in memory if isinstance(leaf, np.ndarray | np.generic | float)),
+                X,
+                *(() if y is None else (y,)),
+                *flatten(masks)[0],
+                np.float64(rate),
+            ]
+            *values, loss, shown = step.run(*inputs)
+            if not math.isfinite(loss):
+                raise self._diverged(state, step, inputs, rate)
+            self._last = (step, inputs, rate)
+            parameters = values[: step.parameter_count]
+            memory = values[step.parameter_count :]
+            state.optimizer = step.state_structure.unflatten(memory)
+            reported += float(shown) * len(rows)
+            objective += float(loss) * len(rows)
+            state.batch += 1
+            state.updates += 1
+            state.sums = (reported, objective)
+            if interruption.asked or time.monotonic() > deadline:
+                finished = state.batch == batches.count
+                break
+        state.parameters = structure.unflatten(parameters)
+        return finished
+
+    def _masks(self, state: State, count: int) -> Any:
+        model = self.objective.model
+        if not self.drops or not isinstance(model, Network):
+            return None
+        rng = self.batches.mask_generator(state.epoch, state.batch)
+        return model.dropout_masks(rng, count, flatten(state.parameters)[0][0].dtype)
+
+    def _diverged(self, state: State, step: Step, inputs: list[Any], rate: float) -> Exception:
+        """The error for a loss that is not finite: in this step, or in the one before."""
+        if all(np.isfinite(flatten(value)[0][0]).all() for value in inputs):
+            return diverged(step.graph, inputs, state.epoch, rate)
+        before, arrays, rate = self._last
+        return diverged(before.graph, arrays, state.epoch, rate)
+
+    _last: Any = None
+
+    def _after_epoch(self, state: State, began: float) -> str | None:
+        """Record the epoch that has just been done; why to stop, or None."""
+        settings, schedule = self.settings, self.settings.schedule
+        reported, objective = (total / self.batches.n for total in state.sums)
+        row = {"loss": reported}
+        if self.objective.report is not None:
+            row["objective"] = objective
+        row["learning_rate"] = schedule(state.updates - 1, state.epoch, state.schedule)
+        watched = reported
+        if self.validation is not None:
+            measured = self.evaluation(state.parameters, *self.validation)
+            row.update({f"validation_{name}": value for name, value in measured.items()})
+            watched = row["validation_loss"]
+        state.history.append(row)
+        state.schedule = schedule.observe(state.schedule, watched)
+        state.epoch, state.batch, state.sums = state.epoch + 1, 0, (0.0, 0.0)
+        self._note_best(state, watched)
+        now = time.monotonic()
+        state.seconds = now - began
+        reason = self._reason(state, reported, watched, now - began)
+        for callback in settings.callbacks:
+            if callback(self._event(state, row)):
+                reason = reason or "callback"
+        if self.save is not None and now - self._saved_at > settings.checkpoint_every:
+            self.save(state)
+            self._saved_at = time.monotonic()
+        return reason
+
+    def _note_best(self, state: State, watched: float) -> None:
+        if self.settings.patience is None and self.validation is None:
+            return
+        improved = watched < state.best_loss - self.settings.tolerance
+        state.stalled = 0 if improved else state.stalled + 1
+        if watched < state.best_loss:
+            state.best_loss, state.best_epoch = watched, state.epoch - 1
+            if self.validation is not None and self.settings.restore_best:
+                state.best = state.parameters
+
+    def _reason(self, state: State, loss: float, watched: float, seconds: float) -> str | None:
+        settings = self.settings
+        if settings.stop_loss is not None and loss <= settings.stop_loss:
+            return "loss"
+        if settings.patience is not None and state.stalled > settings.patience:
+            return "patience"
+        if settings.schedule.finished(state.schedule):
+            return "schedule"
+        if settings.max_time is not None and seconds > settings.max_time:
+            return "time"
+        return None
+
+    def _event(self, state: State, row: dict[str, float]) -> Epoch:
+        return Epoch(
+            number=state.epoch - 1,
+            epochs=self.settings.epochs,
+            loss=row["loss"],
+            values=row,
+            parameters=state.parameters,
+            seconds=state.seconds,
+            history=state.history,
+        )
+
+    def _result(self, state: State, stopped: str) -> Run:
+        chosen = state.best is not None and self.settings.restore_best
+        parameters = state.best if chosen else state.parameters
+        loss = self.evaluation(parameters, self.X, self.y)["loss"]
+        return Run(
+            parameters=parameters,
+            history=state.history,
+            stopped=stopped,
+            loss=loss,
+            epochs=state.epoch,
+            best_epoch=state.best_epoch if chosen else None,
+            seconds=state.seconds,
+            state=replace(state),
+        )

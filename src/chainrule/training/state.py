@@ -1,0 +1,76 @@
+"""Everything that a training run must remember to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from chainrule.training.history import History
+
+__all__ = ["Epoch", "Run", "State", "Tree"]
+
+Tree = Any
+
+
+@dataclass
+class State:
+    """The state of a run between two steps.
+
+    ``epoch`` and ``batch`` say which step comes next; ``sums`` holds the losses of the batches of
+    the epoch so far, each times its number of samples.
+    """
+
+    parameters: Tree
+    optimizer: Tree
+    schedule: dict[str, Any]
+    epoch: int = 0
+    batch: int = 0
+    updates: int = 0
+    sums: tuple[float, float] = (0.0, 0.0)
+    best: Tree = None
+    best_loss: float = float("inf")
+    best_epoch: int = -1
+    stalled: int = 0
+    seconds: float = 0.0
+    history: History = field(default_factory=History)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What a callback is told after an epoch; ``parameters`` are those after it."""
+
+    number: int
+    epochs: int
+    loss: float
+    values: dict[str, float]
+    parameters: Tree
+    seconds: float
+    history: History
+
+
+@dataclass(frozen=True)
+class Run:
+    """The result of training.
+
+    ``parameters``  the parameters learned (the best ones, where a validation set chose them)
+    ``history``     losses and scores, epoch by epoch
+    ``stopped``     why it ended: ``"epochs"``, ``"loss"``, ``"patience"``, ``"time"``,
+                    ``"callback"``, ``"schedule"``, ``"interrupted"`` or ``"converged"``
+    ``loss``        the reported loss of ``parameters`` on the training data
+    ``epochs``      how many epochs are done
+    ``best_epoch``  the epoch that the parameters are of, where a validation set chose them
+    ``seconds``     the time that training took, over all its sittings
+    ``state``       what `chainrule.train` needs to go on (``resume=``)
+    """
+
+    parameters: Tree
+    history: History
+    stopped: str
+    loss: float
+    epochs: int
+    best_epoch: int | None
+    seconds: float
+    state: State
+
+    def __repr__(self) -> str:
+        return f"<run of {self.epochs} epochs, loss {self.loss:.4g}, stopped by {self.stopped}>"

@@ -1,0 +1,161 @@
+"""A training step as one graph: forward, gradient, clipping and update, traced together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.derivatives import value_and_grad
+from chainrule.errors import GradientError, SettingError
+from chainrule.graph import Graph
+from chainrule.interpreter import compile_graph
+from chainrule.networks import Network
+from chainrule.networks.losses import Loss
+from chainrule.pytrees import Structure, flatten
+from chainrule.simplification import simplify_graph
+from chainrule.tracer import trace
+from chainrule.training.clipping import clip_by_norm, clip_by_value
+from chainrule.training.optimizers import Optimizer
+
+__all__ = ["Engine", "Objective", "Step", "StepResult", "Stepper", "Tree"]
+
+Array = NDArray[Any]
+Tree = Any
+Engine = Callable[[Graph], Callable[..., list[Array]]]
+"""What makes a graph ready to run: from a graph to a function of its arguments' arrays."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised and what is reported, from a `Network` or a NumPy function.
+
+    ``report`` is a loss to report in place of the one that is minimised, where they differ.
+    """
+
+    model: Network | Callable[..., Any]
+    report: Loss | None = None
+
+    def __call__(self, parameters: Tree, X: Any, y: Any, masks: Any) -> tuple[Any, Any]:
+        """The loss that is minimised, and the loss that is reported."""
+        if not isinstance(self.model, Network):
+            inputs = (X,) if y is None else (X, y)
+            loss = self.model(parameters, *inputs)
+            return loss, loss
+        loss = self.model.loss(parameters, X, y, masks)
+        if self.report is None:
+            return loss, loss
+        values = self.model.forward(parameters, X, masks)
+        kind = "z" if self.report.takes == "logits" else "a"
+        return loss, self.report(values[f"{kind}{self.model.depth}"], y)
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step gives: the new parameters and state, and the losses before the update."""
+
+    parameters: list[Array]
+    state: list[Array]
+    objective: float
+    reported: float
+
+
+class Step:
+    """One compiled step for one shape of batch and state."""
+
+    def __init__(self, graph: Graph, engine: Engine, parameter_count: int) -> None:
+        self.graph = graph
+        self.run = engine(graph)
+        self.parameter_count = parameter_count
+        parameters, self.state_structure, *_ = graph.output_structure.children
+        assert parameters.leaf_count == parameter_count
+
+
+@dataclass
+class Stepper:
+    """Makes and keeps the steps of a training run.
+
+    A step is traced again when the batch has another size, or the optimiser's state another
+    structure than before (an own optimiser may begin with an empty one).
+    """
+
+    objective: Objective
+    optimizer: Optimizer
+    engine: Engine = compile_graph
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    _steps: dict[Any, Step] = field(default_factory=dict[Any, Step])
+
+    def step(self, parameters: Tree, state: Tree, X: Array, y: Array | None, masks: Tree) -> Step:
+        """The compiled step for arguments like these."""
+        key = _kind_of((parameters, state, X, y, masks))
+        if key not in self._steps:
+            graph = trace(self._compute, parameters, state, X, y, masks, 0.1)
+            self._steps[key] = Step(simplify_graph(graph), self.engine, len(flatten(parameters)[0]))
+        return self._steps[key]
+
+    def _compute(
+        self,
+        parameters: Tree,
+        state: Tree,
+        X: Any,
+        y: Any,
+        masks: Tree,
+        learning_rate: Any,
+    ) -> tuple[Tree, Tree, Any, Any]:
+        try:
+            (loss, reported), gradients = value_and_grad(self.objective, has_aux=True)(
+                parameters, X, y, masks
+            )
+        except GradientError as error:
+            raise _about_the_loss(self.objective, error) from None
+        if self.clip_norm is not None:
+            gradients = clip_by_norm(gradients, self.clip_norm)
+        if self.clip_value is not None:
+            gradients = clip_by_value(gradients, self.clip_value)
+        parameters, state = _updated(self.optimizer, parameters, gradients, state, learning_rate)
+        return parameters, state, loss, reported
+
+
+def _about_the_loss(objective: Objective, error: GradientError) -> GradientError:
+    name = getattr(objective.model, "__name__", None)
+    text = str(error).replace("Objective", name or "the loss")
+    return GradientError(text)
+
+
+def _updated(
+    optimizer: Optimizer, parameters: Tree, gradients: Tree, state: Tree, learning_rate: Any
+) -> tuple[Tree, Tree]:
+    result = cast(Any, optimizer.update(parameters, gradients, state, learning_rate))
+    if not isinstance(result, tuple) or len(cast("tuple[Any, ...]", result)) != 2:
+        raise SettingError(
+            f"The optimizer {optimizer.name} returned {type(cast(Any, result)).__name__}; it must "
+            "return the pair (parameters, state)."
+        )
+    new_parameters, new_state = cast("tuple[Tree, Tree]", result)
+    leaves, structure = flatten(new_parameters)
+    before, wanted = flatten(parameters)
+    if structure != wanted:
+        raise SettingError(
+            f"The optimizer {optimizer.name} returned parameters nested as "
+            f"{', '.join(structure.paths())}; they must be nested as {', '.join(wanted.paths())}."
+        )
+    for old, new, path in zip(before, leaves, wanted.paths("parameters"), strict=True):
+        if np.shape(new) != np.shape(old) or new.dtype != old.dtype:
+            raise SettingError(
+                f"The optimizer {optimizer.name} turned {path} of shape {np.shape(old)} and dtype "
+                f"{old.dtype} into shape {np.shape(new)} and dtype {new.dtype}; it must keep both."
+            )
+    return new_parameters, new_state
+
+
+def _kind_of(arguments: Tree) -> tuple[Structure, tuple[Any, ...]]:
+    leaves, structure = flatten(arguments)
+    kinds = tuple(
+        (leaf.shape, leaf.dtype.char) if isinstance(leaf, np.ndarray | np.generic) else leaf
+        for leaf in cast("Sequence[Any]", leaves)
+    )
+    return structure, kinds
