@@ -181,7 +181,7 @@ def _complex_logaddexp(a: Array, b: Array) -> Array:
 
 
 @primitive(
-    show="log(exp {a} + exp {b})",
+    show="log(exp({a}) + exp({b}))",
     ufunc=np.logaddexp,
     domain=reals,
     complex_value=_complex_logaddexp,
@@ -198,7 +198,7 @@ def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
     return g * expit(a - b), g * expit(b - a)
 
 
-@primitive(show="{a} · log {b}", ufunc=scipy.special.xlogy, domain=positive)
+@primitive(show="{a} · log({b})", ufunc=scipy.special.xlogy, domain=positive)
 def xlogy(a: Array, b: Array) -> Array:
     """The first input times the logarithm of the second, elementwise; 0 where the first is 0."""
     return scipy.special.xlogy(a, b)

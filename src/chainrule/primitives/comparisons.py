@@ -128,7 +128,7 @@ def _choice(condition: Node, a: Node, b: Node) -> Spec:
     return elementwise(a, b)
 
 
-@primitive(show="({a} if {condition} else {b})", shape=_choice)
+@primitive(show="{a} if {condition} else {b}", shape=_choice)
 def where(condition: Array, a: Array, b: Array) -> Array:
     """The first choice where the condition is true, the second elsewhere."""
     return np.where(condition, a, b)

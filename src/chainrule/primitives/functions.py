@@ -108,7 +108,7 @@ def sign(x: Array) -> Array:
 
 
 @primitive(
-    show="floor({x})",
+    show="⌊{x}⌋",
     ufunc=np.floor,
     domain=reals,
     differentiable=False,
@@ -121,7 +121,7 @@ def floor(x: Array) -> Array:
 
 
 @primitive(
-    show="ceil({x})",
+    show="⌈{x}⌉",
     ufunc=np.ceil,
     domain=reals,
     differentiable=False,
@@ -168,7 +168,7 @@ def _(g: Node, y: Node, x: Node) -> Gradients:
     return (g * (y * math.log(2)),)
 
 
-@primitive(show="(exp({x}) − 1)", ufunc=np.expm1, domain=reals)
+@primitive(show="exp({x}) − 1", ufunc=np.expm1, domain=reals)
 def expm1(x: Array) -> Array:
     """The exponential minus one, elementwise, accurate near 0."""
     return np.expm1(x)

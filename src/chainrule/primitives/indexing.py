@@ -83,7 +83,7 @@ def _(*, template: Template, shape: tuple[int, ...]) -> Callable[..., Any]:
     return part if shape else element
 
 
-@primitive(show="embed({x}, {index})", kind="indexing", shape=_shape_given, domain=reals)
+@primitive(show="0 with [{index}] += {x}", kind="indexing", shape=_shape_given, domain=reals)
 def embed(x: Array, *arrays: Array, template: Template, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with the input added at an index; what `getitem` is the transpose of."""
     out = np.zeros(shape, dtype=x.dtype)

@@ -79,7 +79,7 @@ def _concatenate_shape(*nodes: Node, axis: int) -> Spec:
     return tuple(shape), nodes[0].dtype
 
 
-@primitive(show="concatenate({operands})", kind="structural", shape=_concatenate_shape)
+@primitive(show="concatenate({operands}, {axis})", kind="structural", shape=_concatenate_shape)
 def concatenate(*arrays: Array, axis: int) -> Array:
     """The arrays one after another along an axis."""
     return np.concatenate(arrays, axis=axis)
