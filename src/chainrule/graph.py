@@ -85,6 +85,10 @@ class Node:
         self._name = self._name or ""
         return self
 
+    def take_name(self, name: str) -> None:
+        """Give this node a name in place of the one that its source gives it."""
+        self._name = name
+
     def with_name(self) -> Node:
         """This node, which takes the name that its source gives it."""
         self._name = self._name or None

@@ -31,6 +31,7 @@ from chainrule.networks.settings import (
     plain_setting,
     random_from,
 )
+from chainrule.tracer import named
 
 __all__ = ["Network"]
 
@@ -257,7 +258,7 @@ class Network:
                 )
             if f"m{i}" in masks:
                 a = a * match_dtype(masks[f"m{i}"], a)
-            values[f"z{i}"], values[f"a{i}"] = z, a
+            values[f"z{i}"], values[f"a{i}"] = named(z, f"z{i}"), named(a, f"a{i}")
         return values
 
     def predict(self, parameters: Mapping[str, Any], X: Any) -> Any:

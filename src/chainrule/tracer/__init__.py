@@ -8,7 +8,7 @@ from chainrule.tracer import arrangement, indexing, methods, products, reduction
 from chainrule.tracer.arrays import TracedArray, bind
 from chainrule.tracer.leaks import active_contexts
 from chainrule.tracer.operands import is_traced
-from chainrule.tracer.trace import Recording, record, stop_gradient, trace
+from chainrule.tracer.trace import Recording, named, record, stop_gradient, trace
 
 __all__ = [
     "Recording",
@@ -19,6 +19,7 @@ __all__ = [
     "indexing",
     "is_traced",
     "methods",
+    "named",
     "products",
     "record",
     "reductions",

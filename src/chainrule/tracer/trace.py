@@ -20,7 +20,7 @@ from chainrule.tracer.leaks import Context
 from chainrule.tracer.operands import as_traced, check_dtype, is_traced
 from chainrule.tracer.scipy_functions import redirected
 
-__all__ = ["Recording", "record", "stop_gradient", "trace"]
+__all__ = ["Recording", "named", "record", "stop_gradient", "trace"]
 
 
 @dataclass
@@ -161,6 +161,18 @@ def _final(output: Any, position: int, function: Callable[..., Any]) -> TracedAr
         f"{getattr(function, '__name__', 'The function')} returns a {type(output).__name__} "
         f"(output {position + 1}). Return arrays or numbers, in dicts, lists or tuples."
     )
+
+
+def named(x: Any, name: str) -> Any:
+    """The value itself; if it is traced, under a name that its program has no variable for.
+
+    >>> import numpy as np
+    >>> trace(lambda x: named(2 * x, "double"), np.ones(3)).outputs[0].name
+    'double'
+    """
+    if is_traced(x):
+        x.node.take_name(name)
+    return x
 
 
 def stop_gradient(x: Any) -> Any:

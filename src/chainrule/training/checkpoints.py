@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from chainrule.errors import ModelFileError
 from chainrule.training.files import read_tensors, write_tensors
 from chainrule.training.history import History
-from chainrule.training.state import State, Tree
+from chainrule.training.state import Flat, State, Tree
 
 __all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
 
@@ -41,8 +41,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     state = checkpoint.state
     arrays: dict[str, Array] = {}
     trees = {
-        name: _describe(getattr(state, name), name, arrays)
-        for name in ("parameters", "optimizer", "best")
+        "parameters": _describe(state.parameters, "parameters", arrays),
+        "optimizer": _describe(state.memory.tree, "optimizer", arrays),
+        "best": _describe(state.best, "best", arrays),
     }
     for name, column in state.history.columns.items():
         arrays[f"history/{name}"] = np.array(column, dtype=np.float64)
@@ -76,7 +77,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
             }
         )
         state = State(
-            **trees,
+            weights=Flat.of(trees["parameters"]),
+            memory=Flat.of(trees["optimizer"]),
+            best=trees["best"],
             schedule=dict(numbers["schedule"]),
             epoch=int(numbers["epoch"]),
             batch=int(numbers["batch"]),
@@ -98,21 +101,22 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _describe(tree: Tree, path: str, arrays: dict[str, Array]) -> Any:
     """A pytree as JSON, with its arrays put under names of their own."""
+    kind = type(tree)
     if tree is None:
         return None
-    if isinstance(tree, dict):
+    if kind is dict:
         items = cast("dict[Any, Any]", tree).items()
         return {"dict": [[key, _describe(each, f"{path}/{key}", arrays)] for key, each in items]}
-    if type(tree) in (list, tuple):
-        children = [_describe(each, f"{path}/{i}", arrays) for i, each in enumerate(tree)]
-        return {type(tree).__name__: children}
+    if kind is list or kind is tuple:
+        parts = enumerate(cast("list[Any]", tree))
+        return {kind.__name__: [_describe(each, f"{path}/{i}", arrays) for i, each in parts]}
     if isinstance(tree, np.ndarray | np.generic):
-        arrays[path] = np.asarray(tree)
+        arrays[path] = np.asarray(cast(Any, tree))
         return {"array": path}
     if isinstance(tree, bool | int | float | str):
         return {"value": tree}
     raise ModelFileError(
-        f"A {type(tree).__name__} at {path} cannot be kept in a checkpoint. Use dicts, lists and "
+        f"A {kind.__name__} at {path} cannot be kept in a checkpoint. Use dicts, lists and "
         "tuples of arrays for parameters and the optimiser's state."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from chainrule.errors import DivergedError
 from chainrule.graph import Graph, Node
 from chainrule.interpreter import evaluate_nodes
+from chainrule.notation import expression
 
 __all__ = ["diverged", "first_non_finite"]
 
@@ -61,10 +63,12 @@ def diverged(
 
 
 def _words(named: Node, node: Node) -> str:
-    from chainrule.notation import equation
-
+    """The value in words: its name and layer, and what was being computed."""
     if node.primitive.name == "argument":
         return f"{node.name}, which is an input of the step"
-    if named.name:
-        return f"{named.name}, computing {equation(node)}" if named is not node else named.name
-    return equation(node)
+    formula = str(expression(node))
+    if not named.name:
+        return f"{formula}"
+    layer = re.fullmatch(r"[A-Za-z]+(\d+)", named.name)
+    of_layer = f" of layer {layer[1]}" if layer else ""
+    return f"{named.name}{of_layer}, computing {formula}"

@@ -30,9 +30,9 @@ def accuracy(outputs: Array, y: Array) -> float:
     0.5
     """
     if outputs.shape[1] == 1:
-        return float(np.mean((outputs[:, 0] > 0.5) == (np.reshape(y, -1) > 0.5)))
+        return float(np.mean(np.equal(outputs[:, 0] > 0.5, np.reshape(y, -1) > 0.5)))
     labels = np.argmax(y, axis=1) if y.ndim == 2 else y
-    return float(np.mean(np.argmax(outputs, axis=1) == labels))
+    return float(np.mean(np.equal(np.argmax(outputs, axis=1), labels)))
 
 
 def r_squared(outputs: Array, y: Array) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path) -> Generator[Path]:
     """A temporary file beside ``path`` to write to, which then takes its place.
 
     It is flushed to the disk before it is renamed. If writing fails, ``path`` is as it was.
@@ -54,8 +54,7 @@ def write_tensors(path: Path, arrays: Mapping[str, Array], metadata: dict[str, s
     """Write arrays and texts to a safetensors file, whole."""
     from safetensors.numpy import save
 
-    data = save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, metadata)
-    # 0-d arrays come back from ascontiguousarray with one axis, so their shape is kept apart.
+    data = save({name: np.array(a, order="C") for name, a in arrays.items()}, metadata)
     with written_whole(path) as temporary:
         temporary.write_bytes(data)
 
@@ -70,10 +69,9 @@ def read_tensors(path: Path, kind: str, version: int) -> tuple[dict[str, Array],
     if not path.is_file():
         raise ModelFileError(f"There is no file {path}.")
     try:
-        with safe_open(path, framework="np") as file:  # pyright: ignore[reportUnknownVariableType]
-            opened: Any = file
-            metadata: dict[str, str] = opened.metadata() or {}
-            arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        with cast(Any, safe_open(path, framework="np")) as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            arrays: dict[str, Array] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise ModelFileError(
             f"{path} is damaged or not a {kind} ({error}). Use an earlier copy."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -21,7 +21,7 @@ class Interruption:
 
 
 @contextmanager
-def interruptible() -> Iterator[Interruption]:
+def interruptible() -> Generator[Interruption]:
     """Note Ctrl-C while the block runs instead of raising KeyboardInterrupt.
 
     Signals reach the main thread only; in another thread nothing is changed.

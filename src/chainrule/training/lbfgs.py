@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from chainrule.derivatives import value_and_grad
 from chainrule.errors import DivergedError
-from chainrule.pytrees import flatten
 from chainrule.simplification import simplify_graph
 from chainrule.tracer import trace
 from chainrule.training.interruption import interruptible
 from chainrule.training.loop import Loop
-from chainrule.training.state import Run, State, Tree
+from chainrule.training.state import Flat, Run, State, Tree
 
 __all__ = ["LBFGS", "LbfgsLoop"]
 
@@ -55,7 +54,11 @@ class LbfgsLoop(Loop):
 
     def start(self, parameters: Tree) -> State:
         """The state before the first iteration; it keeps the start for resuming."""
-        return State(parameters, {"start": parameters}, self.settings.schedule.initialize())
+        return State(
+            Flat.of(parameters),
+            Flat.of({"start": parameters}),
+            self.settings.schedule.initialize(),
+        )
 
     def run(self, state: State) -> Run:
         """Minimise from the start, recording the iterations that the state does not have yet."""
@@ -63,10 +66,10 @@ class LbfgsLoop(Loop):
 
         self._began = time.monotonic() - state.seconds
         self._saved_at = time.monotonic()
-        leaves, self._structure = flatten(state.optimizer["start"])
+        leaves = state.memory.leaves
         self._shapes = [leaf.shape for leaf in leaves]
         self._dtype = leaves[0].dtype
-        self._value = self._compiled(state.optimizer["start"])
+        self._value = self._compiled(state.memory.tree["start"])
         self._iteration, self._state, self._why = 0, state, "epochs"
         start = np.concatenate([leaf.ravel() for leaf in leaves]).astype(np.float64)
         with interruptible() as self._interruption, np.errstate(all="ignore"):
@@ -130,7 +133,7 @@ class LbfgsLoop(Loop):
             return  # an iteration of the run that is resumed
         inputs = [*self._arrays(intermediate_result.x), self.X]
         *_, loss, reported = self._value(*inputs, *(() if self.y is None else (self.y,)))
-        state.parameters = self._structure.unflatten(self._arrays(intermediate_result.x))
+        state.weights = Flat(self._arrays(intermediate_result.x), state.weights.structure)
         n = self.batches.n
         state.sums = (float(reported) * n, float(loss) * n)
         state.updates += 1

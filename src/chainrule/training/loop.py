@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.networks import Network
-from chainrule.pytrees import flatten
+from chainrule.pytrees import Structure, flatten
 from chainrule.training.batches import Batches, take
 from chainrule.training.divergence import diverged
 from chainrule.training.evaluation import Evaluation
 from chainrule.training.interruption import Interruption, interruptible
 from chainrule.training.settings import Settings
-from chainrule.training.state import Epoch, Run, State, Tree
+from chainrule.training.state import Epoch, Flat, Run, State, Tree
 from chainrule.training.steps import Objective, Step, Stepper
 
 __all__ = ["Loop"]
@@ -50,13 +50,15 @@ class Loop:
             self.objective, chosen.optimizer, chosen.engine, chosen.clip_norm, chosen.clip_value
         )
         model = self.objective.model
+        self._steps: dict[int, tuple[Structure, Step]] = {}
+        self._last: Any = None
         self.drops = isinstance(model, Network) and any(rate > 0 for rate in model.rates)
 
     def start(self, parameters: Tree) -> State:
         """The state before the first step."""
         return State(
-            parameters=parameters,
-            optimizer=self.settings.optimizer.initialize(parameters),
+            weights=Flat.of(parameters),
+            memory=Flat.of(self.settings.optimizer.initialize(parameters)),
             schedule=self.settings.schedule.initialize(),
         )
 
@@ -85,34 +87,29 @@ class Loop:
         """The steps of one epoch that are left; whether it was finished."""
         settings, batches = self.settings, self.batches
         deadline = math.inf if settings.max_time is None else began + settings.max_time
-        parameters, _ = flatten(state.parameters)
-        memory, _ = flatten(state.optimizer)
-        structure = flatten(state.parameters)[1]
-        reported, objective = state.sums
-        step: Step | None = None
         finished = True
+        reported, objective = state.sums
         for rows in batches.of_epoch(state.epoch, state.batch):
             X, y = (self.X, self.y) if batches.whole else (self.X[rows], take(rows, self.y))
             masks = self._masks(state, len(rows))
-            if step is None or len(rows) != batches.size or state.updates < 2:
-                tree = structure.unflatten(parameters)
-                step = self.stepper.step(tree, state.optimizer, X, y, masks)
+            step = self._step_for(state, X, y, masks)
             rate = settings.schedule(state.updates, state.epoch, state.schedule)
+            memory = state.memory.leaves
             inputs = [
-                *parameters,
-                *(leaf for leaf in memory if isinstance(leaf, np.ndarray | np.generic | float)),
+                *state.weights.leaves,
+                *[memory[i] for i in step.traced_memory],
                 X,
                 *(() if y is None else (y,)),
-                *flatten(masks)[0],
+                *(() if masks is None else flatten(masks)[0]),
                 np.float64(rate),
             ]
             *values, loss, shown = step.run(*inputs)
             if not math.isfinite(loss):
                 raise self._diverged(state, step, inputs, rate)
             self._last = (step, inputs, rate)
-            parameters = values[: step.parameter_count]
-            memory = values[step.parameter_count :]
-            state.optimizer = step.state_structure.unflatten(memory)
+            count = step.parameter_count
+            state.weights = Flat(values[:count], state.weights.structure)
+            state.memory = Flat(values[count:], step.memory_structure)
             reported += float(shown) * len(rows)
             objective += float(loss) * len(rows)
             state.batch += 1
@@ -121,24 +118,31 @@ class Loop:
             if interruption.asked or time.monotonic() > deadline:
                 finished = state.batch == batches.count
                 break
-        state.parameters = structure.unflatten(parameters)
         return finished
+
+    def _step_for(self, state: State, X: Array, y: Array | None, masks: Any) -> Step:
+        """The compiled step for a batch, which is mostly the one used last."""
+        known = self._steps.get(len(X))
+        if known is not None and known[0] is state.memory.structure:
+            return known[1]
+        step = self.stepper.step(state.parameters, state.memory.tree, X, y, masks)
+        if state.memory.structure == step.memory_structure and not step.graph.static:
+            self._steps[len(X)] = (step.memory_structure, step)
+        return step
 
     def _masks(self, state: State, count: int) -> Any:
         model = self.objective.model
         if not self.drops or not isinstance(model, Network):
             return None
         rng = self.batches.mask_generator(state.epoch, state.batch)
-        return model.dropout_masks(rng, count, flatten(state.parameters)[0][0].dtype)
+        return model.dropout_masks(rng, count, state.weights.leaves[0].dtype)
 
     def _diverged(self, state: State, step: Step, inputs: list[Any], rate: float) -> Exception:
         """The error for a loss that is not finite: in this step, or in the one before."""
-        if all(np.isfinite(flatten(value)[0][0]).all() for value in inputs):
+        if all(np.isfinite(value).all() for value in inputs):
             return diverged(step.graph, inputs, state.epoch, rate)
         before, arrays, rate = self._last
         return diverged(before.graph, arrays, state.epoch, rate)
-
-    _last: Any = None
 
     def _after_epoch(self, state: State, began: float) -> str | None:
         """Record the epoch that has just been done; why to stop, or None."""
@@ -160,9 +164,11 @@ class Loop:
         now = time.monotonic()
         state.seconds = now - began
         reason = self._reason(state, reported, watched, now - began)
-        for callback in settings.callbacks:
-            if callback(self._event(state, row)):
-                reason = reason or "callback"
+        if settings.callbacks:
+            event = self._event(state, row)
+            for callback in settings.callbacks:
+                if callback(event):
+                    reason = reason or "callback"
         if self.save is not None and now - self._saved_at > settings.checkpoint_every:
             self.save(state)
             self._saved_at = time.monotonic()
@@ -176,7 +182,7 @@ class Loop:
         if watched < state.best_loss:
             state.best_loss, state.best_epoch = watched, state.epoch - 1
             if self.validation is not None and self.settings.restore_best:
-                state.best = state.parameters
+                state.best = state.weights.leaves
 
     def _reason(self, state: State, loss: float, watched: float, seconds: float) -> str | None:
         settings = self.settings
@@ -196,14 +202,14 @@ class Loop:
             epochs=self.settings.epochs,
             loss=row["loss"],
             values=row,
-            parameters=state.parameters,
+            weights=state.weights,
             seconds=state.seconds,
             history=state.history,
         )
 
     def _result(self, state: State, stopped: str) -> Run:
-        chosen = state.best is not None and self.settings.restore_best
-        parameters = state.best if chosen else state.parameters
+        best = state.best if self.settings.restore_best else None
+        parameters = state.parameters if best is None else state.weights.structure.unflatten(best)
         loss = self.evaluation(parameters, self.X, self.y)["loss"]
         return Run(
             parameters=parameters,
@@ -211,7 +217,7 @@ class Loop:
             stopped=stopped,
             loss=loss,
             epochs=state.epoch,
-            best_epoch=state.best_epoch if chosen else None,
+            best_epoch=None if best is None else state.best_epoch,
             seconds=state.seconds,
             state=replace(state),
         )

@@ -5,11 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from chainrule.pytrees import Structure, flatten
 from chainrule.training.history import History
 
-__all__ = ["Epoch", "Run", "State", "Tree"]
+__all__ = ["Epoch", "Flat", "Run", "State", "Tree"]
 
 Tree = Any
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A pytree taken apart, so that thousands of steps a second need not do it each time."""
+
+    leaves: list[Any]
+    structure: Structure
+
+    @classmethod
+    def of(cls, tree: Tree) -> Flat:
+        """A pytree, taken apart."""
+        return cls(*flatten(tree))
+
+    @property
+    def tree(self) -> Tree:
+        """The pytree, put together."""
+        return self.structure.unflatten(self.leaves)
 
 
 @dataclass
@@ -17,35 +36,46 @@ class State:
     """The state of a run between two steps.
 
     ``epoch`` and ``batch`` say which step comes next; ``sums`` holds the losses of the batches of
-    the epoch so far, each times its number of samples.
+    the epoch so far, each times its number of samples. ``weights`` are the parameters, ``memory``
+    is what the optimiser remembers.
     """
 
-    parameters: Tree
-    optimizer: Tree
+    weights: Flat
+    memory: Flat
     schedule: dict[str, Any]
     epoch: int = 0
     batch: int = 0
     updates: int = 0
     sums: tuple[float, float] = (0.0, 0.0)
-    best: Tree = None
+    best: list[Any] | None = None
     best_loss: float = float("inf")
     best_epoch: int = -1
     stalled: int = 0
     seconds: float = 0.0
     history: History = field(default_factory=History)
 
+    @property
+    def parameters(self) -> Tree:
+        """The parameters as the model has them."""
+        return self.weights.tree
+
 
 @dataclass(frozen=True)
 class Epoch:
-    """What a callback is told after an epoch; ``parameters`` are those after it."""
+    """What a callback is told after an epoch, which is counted from 0."""
 
     number: int
     epochs: int
     loss: float
     values: dict[str, float]
-    parameters: Tree
+    weights: Flat
     seconds: float
     history: History
+
+    @property
+    def parameters(self) -> Tree:
+        """The parameters after the epoch, as the model has them."""
+        return self.weights.tree
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -70,8 +70,10 @@ class Step:
         self.graph = graph
         self.run = engine(graph)
         self.parameter_count = parameter_count
-        parameters, self.state_structure, *_ = graph.output_structure.children
+        parameters, self.memory_structure, *_ = graph.output_structure.children
         assert parameters.leaf_count == parameter_count
+        states = graph.argument_structure.children[1].leaf_count
+        self.traced_memory = [i for i in range(states) if parameter_count + i not in graph.static]
 
 
 @dataclass
@@ -92,10 +94,12 @@ class Stepper:
     def step(self, parameters: Tree, state: Tree, X: Array, y: Array | None, masks: Tree) -> Step:
         """The compiled step for arguments like these."""
         key = _kind_of((parameters, state, X, y, masks))
-        if key not in self._steps:
+        step = self._steps.get(key)
+        if step is None:
             graph = trace(self._compute, parameters, state, X, y, masks, 0.1)
-            self._steps[key] = Step(simplify_graph(graph), self.engine, len(flatten(parameters)[0]))
-        return self._steps[key]
+            step = Step(simplify_graph(graph), self.engine, len(flatten(parameters)[0]))
+            self._steps[key] = step
+        return step
 
     def _compute(
         self,
@@ -154,8 +158,8 @@ def _updated(
 
 def _kind_of(arguments: Tree) -> tuple[Structure, tuple[Any, ...]]:
     leaves, structure = flatten(arguments)
-    kinds = tuple(
-        (leaf.shape, leaf.dtype.char) if isinstance(leaf, np.ndarray | np.generic) else leaf
-        for leaf in cast("Sequence[Any]", leaves)
-    )
-    return structure, kinds
+    return structure, tuple(_kind(leaf) for leaf in leaves)
+
+
+def _kind(leaf: Any) -> Any:
+    return leaf if isinstance(leaf, bool | int | str) else (np.shape(leaf), np.result_type(leaf))

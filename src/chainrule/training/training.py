@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -58,7 +58,7 @@ def train(
     callbacks: Sequence[Callable[..., Any]] | Callable[..., Any] = (),
     report: Any = None,
     task: str | None = None,
-    dtype: DTypeLike = None,
+    dtype: DTypeLike | None = None,
     engine: Engine = compile_graph,
     checkpoint: str | Path | None = None,
     checkpoint_every: float = 10.0,
@@ -117,7 +117,7 @@ def train(
     start = _floating(start)
     chosen = LBFGS() if optimizer == "lbfgs" else optimizer
     lbfgs = isinstance(chosen, LBFGS)
-    update = gradient_descent() if lbfgs else choose_optimizer(cast(Any, chosen))
+    update = gradient_descent() if lbfgs else choose_optimizer(chosen)
     rate = _default_rate(update.name) if learning_rate is None else learning_rate
     settings = Settings(
         optimizer=update,
@@ -232,7 +232,7 @@ def _data(
     model: Model,
     X: Any,
     y: Any,
-    dtype: DTypeLike,
+    dtype: DTypeLike | None,
     validation: float | tuple[Any, Any] | None,
     seed: int,
     task: str | None,
