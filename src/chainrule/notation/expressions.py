@@ -96,6 +96,7 @@ class Notation:
         self.order = topological_order(outputs)
         self.labels: dict[Node, Formula] = {}
         self._used: Counter[str] = Counter()
+        self._numbers = {"c": 1, "t": 1, "x": 1}
         self._give_names(names or {})
         if temporaries:
             self._give_temporary_names()
@@ -124,19 +125,19 @@ class Notation:
         return Name(spelling, self._used[spelling] - 1)
 
     def _fresh(self, letter: str) -> Name:
-        number = 1
-        while f"{letter}{number}" in self._used:
-            number += 1
-        return self._named(f"{letter}{number}")
+        while f"{letter}{self._numbers[letter]}" in self._used:
+            self._numbers[letter] += 1
+        return self._named(f"{letter}{self._numbers[letter]}")
 
     def _give_temporary_names(self) -> None:
         users = self._count_users()
+        outputs = set(self.outputs)
         terms: dict[Node, int] = {}
         for node in self.order:
             terms[node] = self._terms_within_limit(node, terms)
             hidden = self.is_hidden(node)
             copied = users[node] > 1 and terms[node] > _COPIED and not hidden
-            if node not in self.labels and node.inputs and (copied or node in self.outputs):
+            if node not in self.labels and node.inputs and (copied or node in outputs):
                 self.labels[node] = self._fresh("t")
             if node in self.labels:
                 terms[node] = 1
@@ -176,20 +177,41 @@ class Notation:
             truth = node.inputs[0].dtype == bool and node.dtype != bool
             truncated = node.inputs[0].dtype.kind == "f" and node.dtype.kind in "iu"
             return not (self.casts or truth or truncated)
+        by_shape = user is None or user.primitive.kind == "elementwise"
         if node.primitive.name == "broadcast_to":
-            spreads = (
-                user is None
-                or user.primitive.kind == "elementwise"
-                or user.primitive.name == "setitem"
-            )
-            return spreads and not self.broadcasts
+            assigned = user is not None and user.primitive.name == "setitem"
+            return (by_shape or assigned) and not self.broadcasts
         if node.primitive.name == "transpose":
             return node.attributes["axes"] == tuple(range(node.ndim))
-        return node.primitive.name == "reshape" and node.shape == node.inputs[0].shape
+        if node.primitive.name == "reshape":
+            added = node.ndim - node.inputs[0].ndim
+            spread = user is not None and user.primitive.name == "broadcast_to"
+            leading = added >= 0 and node.shape == (1,) * added + node.inputs[0].shape
+            return leading and (added == 0 or by_shape or spread)
+        return False
 
     def name(self, node: Node) -> Formula | None:
         """The name that a node goes by, or None where it has none."""
         return self.labels.get(node)
+
+    def named_inputs(self, node: Node) -> list[Node]:
+        """The named values that a node's equation is written over, in the order of the graph.
+
+        They are where one step of a derivation ends and the next begins.
+        """
+        found: set[Node] = set()
+        seen: set[Node] = set()
+        waiting = list(node.inputs)
+        while waiting:
+            operand = waiting.pop()
+            if operand in seen:
+                continue
+            seen.add(operand)
+            if operand in self.labels:
+                found.add(operand)
+            else:
+                waiting.extend(operand.inputs)
+        return [operand for operand in self.order if operand in found]
 
     def reference(self, node: Node) -> Formula:
         """How other formulas show a node: its name, or else what it is equal to."""

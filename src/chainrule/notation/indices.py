@@ -44,16 +44,15 @@ def element_equation(
     writer = _Elements(notation)
     axes = tuple(writer.letter() for _ in node.shape)
     right = writer.element(node, axes, 0)
-    found = list(dict.fromkeys(_letters(right)))
+    found = set(_letters(right))
     chosen: dict[Letter, Formula] = {}
     if letters is not None:
         chosen.update(zip(axes, map(Name, letters), strict=True))
     for axis, size in zip(axes, node.shape, strict=True):
         if size == 1 and axis not in found:
             chosen[axis] = _ZERO
-    taken = {*notation.spellings, *(letters or ())}
-    free = _free_letters(taken)
-    for letter in (*found, *axes):
+    free = _free_letters({*notation.spellings, *(letters or ())})
+    for letter in _in_order(right, axes):
         if letter not in chosen:
             chosen[letter] = Name(next(free))
     left = _indexed(whole.left, axes)
@@ -68,6 +67,16 @@ def _free_letters(taken: set[str]) -> Iterator[str]:
             if spelling not in taken:
                 yield spelling
         number += 1
+
+
+def _in_order(right: Formula, axes: Sequence[Letter]) -> Iterator[Letter]:
+    """All letters in reading order, but the value's own axes one after another."""
+    ahead = list(axes)
+    for letter in _letters(right):
+        while letter in ahead:
+            yield ahead.pop(0)
+        yield letter
+    yield from ahead
 
 
 def _letters(formula: Formula) -> Iterator[Letter]:
@@ -168,7 +177,7 @@ class _Elements:
 
     def running_sum(self, node: Node, index: Indices, level: int) -> Formula:
         (x,) = node.inputs
-        axis = node.attributes["axis"]
+        axis: int = node.attributes["axis"]
         running = self.letter()
         body = self.element(x, (*index[:axis], running, *index[axis + 1 :]), level)
         return Big("Σ", parts=(body, infix("≤", running, index[axis])))

@@ -83,7 +83,7 @@ def latex(formula: Formula) -> str:
         case Shape(sizes):
             return r" \times ".join(str(size) for size in sizes) or "()"
         case Slice():
-            return slice_text(formula).replace("−", "-").replace(":", "{:}")
+            return slice_text(formula).replace("−", "{-}").replace(":", "{:}")
         case Operation():
             return _operation(formula)
         case Equality():

@@ -41,13 +41,16 @@ __all__ = ["mathml"]
 
 _APPLY = "<mo>\u2061</mo>"
 _SPACE = '<mspace width="0.17em"/>'
+_LEFT = '<mtd columnalign="left" style="text-align: left">'
+_IF = "<mtext>if\u00a0</mtext>"
 _LETTER_BY_SUBSCRIPT = {below: letter for letter, below in SUBSCRIPTS.items()}
 
 
 def mathml(formula: Formula, *, alternative: str) -> str:
     """The ``<math>`` element of a formula whose parentheses are in place."""
     namespace = "http://www.w3.org/1998/Math/MathML"
-    return f'<math xmlns="{namespace}" alttext="{escape(alternative)}">{_element(formula)}</math>'
+    opening = f'<math xmlns="{namespace}" displaystyle="true" alttext="{escape(alternative)}">'
+    return f"{opening}{_element(formula)}</math>"
 
 
 def _element(formula: Formula) -> str:
@@ -178,15 +181,15 @@ def _call(formula: Call) -> str:
 def _cases(formula: Cases) -> str:
     value, condition, other = (_element(part) for part in formula.parts)
     rows = (
-        f"<mtd>{value}</mtd><mtd><mtext>if\u00a0</mtext>{condition}</mtd>",
-        f"<mtd>{other}</mtd><mtd><mtext>otherwise</mtext></mtd>",
+        f"{_LEFT}{value}</mtd>{_LEFT}{_row(_IF, condition)}</mtd>",
+        f"{_LEFT}{other}</mtd>{_LEFT}<mtext>otherwise</mtext></mtd>",
     )
     brace = '<mo fence="true" form="prefix" stretchy="true">{</mo>'
-    return _row(brace, _table(rows, ' columnalign="left left"'))
+    return _row(brace, _table(rows))
 
 
-def _table(rows: Iterable[str], alignment: str = "") -> str:
-    return f"<mtable{alignment}>{''.join(f'<mtr>{row}</mtr>' for row in rows)}</mtable>"
+def _table(rows: Iterable[str]) -> str:
+    return f"<mtable>{''.join(f'<mtr>{row}</mtr>' for row in rows)}</mtable>"
 
 
 def _big(symbol: str, parts: tuple[Formula, ...]) -> str:
@@ -230,5 +233,6 @@ def _spelled(spelling: Spelling, barred: bool = False) -> str:
 
 
 def _over(element: str, *, stretchy: bool) -> str:
-    bar = f'<mo stretchy="{"true" if stretchy else "false"}">¯</mo>'
-    return f'<mover accent="true">{element}{bar}</mover>'
+    # Set as an accent, Chromium lets the bar touch the letter.
+    bar = f'<mo stretchy="{"true" if stretchy else "false"}">‾</mo>'
+    return f'<mover accent="false">{element}{bar}</mover>'
