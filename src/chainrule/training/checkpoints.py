@@ -30,10 +30,11 @@ Array = NDArray[Any]
 
 @dataclass
 class Checkpoint:
-    """A state, and the facts of the run that it belongs to."""
+    """A state, the facts of the run that it belongs to, and the caller's note."""
 
     state: State
     facts: dict[str, Any]
+    note: Any = None
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -58,7 +59,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "stalled": state.stalled,
         "seconds": state.seconds,
     }
-    text = json.dumps({"trees": trees, "numbers": numbers, "facts": checkpoint.facts})
+    text = json.dumps(
+        {"trees": trees, "numbers": numbers, "facts": checkpoint.facts, "note": checkpoint.note}
+    )
     write_tensors(path, arrays, {"format": FORMAT, "version": str(VERSION), "state": text})
 
 
@@ -91,7 +94,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             seconds=float(numbers["seconds"]),
             history=history,
         )
-        return Checkpoint(state, dict(data["facts"]))
+        return Checkpoint(state, dict(data["facts"]), data["note"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelFileError(
             f"The checkpoint {path} cannot be understood ({type(error).__name__}: {error}). "
@@ -101,7 +104,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _describe(tree: Tree, path: str, arrays: dict[str, Array]) -> Any:
     """A pytree as JSON, with its arrays put under names of their own."""
-    kind = type(tree)
+    kind = cast(type, type(tree))
     if tree is None:
         return None
     if kind is dict:

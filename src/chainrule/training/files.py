@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from chainrule.errors import ModelFileError
 
-__all__ = ["read_tensors", "write_tensors", "write_text", "written_whole"]
+__all__ = ["check_version", "read_tensors", "write_tensors", "write_text", "written_whole"]
 
 Array = NDArray[Any]
 

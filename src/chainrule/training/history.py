@@ -32,11 +32,12 @@ class History:
 
     def append(self, row: Mapping[str, float]) -> None:
         """Add an epoch."""
+        before = len(self)
         for name, value in row.items():
             column = self.columns.get(name)
             if column is None:
                 # A quantity that appears later has no value in the epochs before.
-                column = self.columns[name] = [float("nan")] * len(self)
+                column = self.columns[name] = [float("nan")] * before
             column.append(value)
 
     def __len__(self) -> int:

@@ -63,6 +63,7 @@ def train(
     checkpoint: str | Path | None = None,
     checkpoint_every: float = 10.0,
     resume: Run | State | str | Path | None = None,
+    note: Any = None,
 ) -> Run:
     """Learn parameters by backpropagation, and what happened on the way.
 
@@ -97,6 +98,7 @@ def train(
                    seconds and at the end
     resume         go on from a `Run`, its state, or a checkpoint file, with the same bits as if
                    the run had never stopped
+    note           plain data to keep in the checkpoint beside the state
 
     Ctrl-C finishes the step and returns what was learned, with ``stopped="interrupted"``.
 
@@ -144,7 +146,7 @@ def train(
     facts = _facts(loop, model, chosen)
     if checkpoint is not None:
         path = Path(checkpoint)
-        loop.save = lambda state: write_checkpoint(path, Checkpoint(state, facts))
+        loop.save = lambda state: write_checkpoint(path, Checkpoint(state, facts, note))
     state = loop.start(start) if resume is None else _resumed(resume, facts, start)
     return loop.run(state)
 
