@@ -8,8 +8,8 @@ import numpy as np
 import scipy.special
 from numpy.typing import NDArray
 
-from chainrule.graph import Node, constant, primitive
-from chainrule.primitives.comparisons import equal, where
+from chainrule.graph import Node, primitive
+from chainrule.primitives.comparisons import equal, logical_and, where
 from chainrule.primitives.domains import away_from_zero, positive, reals
 
 __all__ = [
@@ -116,13 +116,24 @@ def power(a: Array, b: Array) -> Array:
 
 @power.pullback
 def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
-    # Where b is 0 the derivative by a is 0, but 0 · a⁻¹ is not a number at a = 0; where a is 0
-    # the derivative by b is 0, but 0 · log 0 is not a number.
-    exponent = where(equal(b, 0), 1, b - 1)
-    base = where(equal(a, 0), 1, a)
+    # Where both are 0 the derivative by a is 0, but 0 · 0⁻¹ is not a number; where a is 0 the
+    # derivative by b is 0, but 0 · log 0 is not a number. Elsewhere the formulas stand as they
+    # are, so that they can be differentiated again.
     from chainrule.primitives.functions import log
 
-    return g * (b * a**exponent), g * (y * log(base))
+    base = where(_both_zero(a, b), 1, a) if _may_be_zero(b) else a
+    return g * (b * base ** (b - 1)), g * (y * log(where(equal(a, 0), 1, a)))
+
+
+def _may_be_zero(x: Node) -> bool:
+    """Whether an input may hold a zero: only a constant is known not to."""
+    while x.primitive.name == "broadcast_to":
+        x = x.inputs[0]
+    return x.primitive.name != "constant" or not np.all(x.value)
+
+
+def _both_zero(a: Node, b: Node) -> Node:
+    return logical_and(equal(a, 0), equal(b, 0))
 
 
 def _larger_by_real_part(a: Array, b: Array) -> Array:
@@ -208,5 +219,6 @@ def xlogy(a: Array, b: Array) -> Array:
 def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
     from chainrule.primitives.functions import log
 
-    zero = constant(0, dtype=a.dtype)
-    return g * log(b), g * where(equal(a, zero), zero, a / b)
+    # Where both are 0 the term counts as absent: neither log 0 nor 0 / 0 comes into it.
+    argument = where(_both_zero(a, b), 1, b)
+    return g * log(argument), g * (a / argument)
