@@ -18,7 +18,8 @@ Array = NDArray[Any]
 
 def _matmul_shape(a: Node, b: Node) -> Spec:
     assert a.dtype == b.dtype, (a, b)
-    assert a.shape[:-2] == b.shape[:-2] or 1 in (a.ndim, b.ndim), (a, b)
+    assert a.shape[-1] == b.shape[-2 if b.ndim > 1 else 0], (a, b)
+    assert a.shape[:-2] == b.shape[:-2], (a, b)
     rows = a.shape[:-1]
     columns = b.shape[-1:] if b.ndim > 1 else ()
     return (*rows, *columns), a.dtype
@@ -59,7 +60,9 @@ def _einsum_shape(*nodes: Node, subscripts: str) -> Spec:
     sizes: dict[str, int] = {}
     for letters, node in zip(inputs.split(","), nodes, strict=True):
         assert len(set(letters)) == len(letters) == node.ndim, (subscripts, node)
-        sizes.update(zip(letters, node.shape, strict=True))
+        assert node.dtype == nodes[0].dtype, nodes
+        for letter, size in zip(letters, node.shape, strict=True):
+            assert sizes.setdefault(letter, size) == size, (subscripts, nodes)
     return tuple(sizes[letter] for letter in output), nodes[0].dtype
 
 

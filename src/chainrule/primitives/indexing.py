@@ -110,13 +110,13 @@ def _like_first(x: Node, value: Node, *arrays: Node, template: Template) -> Spec
 @primitive(show="{x} with [{index}] = {value}", kind="indexing", shape=_like_first, domain=reals)
 def setitem(x: Array, value: Array, *arrays: Array, template: Template) -> Array:
     """The array with the part that an index selects replaced by a value of that part's shape."""
-    out = x.copy()
+    out = np.array(x)  # a scalar's own copy could not be written to
     out[index_of(template, arrays)] = value
     return out
 
 
 def _setitem_complex(x: Array, value: Array, *arrays: Array, template: Template) -> Array:
-    out = x.astype(np.result_type(x, value))
+    out = np.array(x, dtype=np.result_type(x, value))
     out[index_of(template, arrays)] = value
     return out
 

@@ -40,7 +40,16 @@ def spread(value: Node, x: Node, axis: Axes) -> Node:
     return broadcast_to(value, shape=x.shape) if kept != x.shape else value
 
 
-@primitive(show="sum({x}, {axis})", kind="reduction", shape=_reduction, name="sum", domain=reals)
+def _accumulator(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype that NumPy adds and multiplies in: whole numbers and truth values get wider."""
+    return dtype if dtype.kind == "f" else np.add.reduce(np.zeros(0, dtype)).dtype
+
+
+def _accumulation(x: Node, *, axis: Axes, keepdims: bool) -> Spec:
+    return reduced_shape(x.shape, axis, keepdims), _accumulator(x.dtype)
+
+
+@primitive(show="sum({x}, {axis})", kind="reduction", shape=_accumulation, name="sum", domain=reals)
 def total(x: Array, *, axis: Axes, keepdims: bool) -> Array:
     """The sum over axes."""
     return np.add.reduce(x, axis=axis, keepdims=keepdims)
@@ -78,11 +87,12 @@ def _extreme_kink(choose: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _extreme_gradient(g: Node, y: Node, x: Node, axis: Axes) -> Node:
-    # Where several elements are the extreme one, each gets an equal share.
+    # Where several elements are the extreme one, each gets an equal share. Where the extreme is
+    # not a number none equals it, and 0 / 0 says so for all.
     chosen = equal(x, spread(y, x, axis))
     ones = cast(chosen, dtype=x.dtype)
     count = total(ones, axis=axis, keepdims=True)
-    return where(chosen, spread(g, x, axis) / spread(count, x, axis), 0)
+    return where(chosen, spread(g, x, axis), 0) / spread(count, x, axis)
 
 
 @primitive(
@@ -123,7 +133,7 @@ def _(g: Node, y: Node, x: Node, *, axis: Axes, keepdims: bool) -> Gradients:
     return (_extreme_gradient(g, y, x, axis),)
 
 
-@primitive(show="prod({x}, {axis})", kind="reduction", shape=_reduction, domain=away_from_zero)
+@primitive(show="prod({x}, {axis})", kind="reduction", shape=_accumulation, domain=away_from_zero)
 def prod(x: Array, *, axis: Axes, keepdims: bool) -> Array:
     """The product over axes."""
     return np.multiply.reduce(x, axis=axis, keepdims=keepdims)
@@ -147,7 +157,7 @@ def _(g: Node, y: Node, x: Node, *, axis: Axes, keepdims: bool) -> Gradients:
 
 
 def _same(x: Node, *, axis: int) -> Spec:
-    return x.shape, x.dtype
+    return x.shape, _accumulator(x.dtype)
 
 
 @primitive(show="cumsum({x}, {axis})", kind="reduction", shape=_same, domain=reals)
