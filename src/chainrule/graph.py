@@ -260,7 +260,7 @@ def primitive(
         made = Primitive(
             name=name or value.__name__,
             value=value,
-            shape=shape or elementwise,
+            shape=shape or (elementwise if ufunc is None else _elementwise_of(ufunc)),
             kind=kind,
             show=show,
             doc=(value.__doc__ or "").strip(),
@@ -283,6 +283,18 @@ def elementwise(*nodes: Node) -> Spec:
     for node in nodes[1:]:
         assert (node.shape, node.dtype) == (first.shape, first.dtype), nodes
     return first.shape, first.dtype
+
+
+def _elementwise_of(ufunc: Any) -> ShapeRule:
+    """The shape rule of a ufunc; of whole numbers and truth values it may make another dtype."""
+
+    def rule(*nodes: Node) -> Spec:
+        shape, dtype = elementwise(*nodes)
+        if dtype.kind != "f":
+            dtype = ufunc.resolve_dtypes((dtype,) * ufunc.nin + (None,))[-1]
+        return shape, dtype
+
+    return rule
 
 
 # Leaves: an argument of the graph, and a constant.
@@ -393,8 +405,10 @@ class Graph:
             other.static,
         ):
             return False
-        pairs = zip(self.arguments, other.arguments, strict=True)
-        return same_expression(self.outputs, other.outputs, dict(pairs))
+        pairs = dict(zip(self.arguments, other.arguments, strict=True))
+        if any((a.shape, a.dtype) != (b.shape, b.dtype) for a, b in pairs.items()):
+            return False
+        return same_expression(self.outputs, other.outputs, pairs)
 
 
 def topological_order(outputs: Iterable[Node]) -> list[Node]:
@@ -424,6 +438,8 @@ def topological_order(outputs: Iterable[Node]) -> list[Node]:
 def same_expression(ours: Sequence[Node], theirs: Sequence[Node], known: dict[Node, Node]) -> bool:
     """Whether two lists of nodes are the same expressions, given which leaves correspond.
 
+    Whether a part that occurs twice is one node or two does not matter.
+
     >>> x, z = argument("x", (), "float64"), argument("z", (), "float64")
     >>> same_expression([x * x], [z * z], {x: z})
     True
@@ -432,12 +448,15 @@ def same_expression(ours: Sequence[Node], theirs: Sequence[Node], known: dict[No
     """
     if len(ours) != len(theirs):
         return False
-    match = dict(known)
+    compared: set[tuple[Node, Node]] = set()
     stack = list(zip(ours, theirs, strict=True))
     while stack:
         a, b = stack.pop()
-        if a in match:
-            if match[a] is not b:
+        if (a, b) in compared:
+            continue
+        compared.add((a, b))
+        if a in known:
+            if known[a] is not b:
                 return False
             continue
         if a.primitive is not b.primitive or (a.shape, a.dtype) != (b.shape, b.dtype):
@@ -446,7 +465,6 @@ def same_expression(ours: Sequence[Node], theirs: Sequence[Node], known: dict[No
             return False
         if a.primitive is _ARGUMENT:
             return False
-        match[a] = b
         stack.extend(zip(a.inputs, b.inputs, strict=True))
     return True
 
