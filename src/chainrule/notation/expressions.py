@@ -18,10 +18,10 @@ from chainrule.notation.formulas import (
     Axes,
     Equality,
     Formula,
-    Label,
     Name,
     Shape,
     Slice,
+    Subscripts,
     Symbol,
 )
 from chainrule.notation.symbols import Style
@@ -360,7 +360,7 @@ def operation(node: Node, operands: Sequence[Formula]) -> Formula:
         places["shape"] = Shape(tuple(attributes["shape"]))
         lists["index"] = tuple(Symbol("None") if n == 1 else Slice() for n in node.shape)
     if "subscripts" in attributes:
-        places["subscripts"] = Label(attributes["subscripts"])
+        places["subscripts"] = Subscripts(attributes["subscripts"])
     if "template" in attributes:
         lists["index"] = tuple(_index(attributes["template"], arrays))
     words = {"dtype": str(attributes["dtype"])} if "dtype" in attributes else {}

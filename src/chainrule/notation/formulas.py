@@ -24,7 +24,6 @@ __all__ = [
     "Fence",
     "Formula",
     "Index",
-    "Label",
     "Letter",
     "Matrix",
     "Name",
@@ -35,6 +34,7 @@ __all__ = [
     "Shape",
     "Slice",
     "Slot",
+    "Subscripts",
     "Symbol",
     "Tuple",
     "infix",
@@ -121,8 +121,8 @@ class Symbol(Formula):
 
 
 @dataclass(frozen=True)
-class Label(Formula):
-    """A literal of the program, such as the subscripts of an Einstein sum."""
+class Subscripts(Formula):
+    """The subscripts of an Einstein sum, such as ``ij,jk->ik``."""
 
     text: str
 

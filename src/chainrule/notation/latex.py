@@ -18,7 +18,6 @@ from chainrule.notation.formulas import (
     Fence,
     Formula,
     Index,
-    Label,
     Matrix,
     Name,
     Number,
@@ -27,6 +26,7 @@ from chainrule.notation.formulas import (
     Replacement,
     Shape,
     Slice,
+    Subscripts,
     Symbol,
     Tuple,
 )
@@ -76,8 +76,8 @@ def latex(formula: Formula) -> str:
             return power if digits == "1" else rf"{digits} \times {power}"
         case Symbol(symbol):
             return SYMBOLS[symbol]
-        case Label(label):
-            return rf"\mathtt{{{_escaped(label)}}}"
+        case Subscripts(label):
+            return _escaped(label).replace("->", r" \to ")
         case Axes(axes, keyword):
             return rf"\mathrm{{{keyword}}}\,{','.join(str(axis) for axis in axes)}"
         case Shape(sizes):
@@ -156,7 +156,7 @@ def _call(formula: Call) -> str:
     function = FUNCTIONS.get(formula.function)
     if function is None:
         function = rf"\operatorname{{{_escaped(formula.function)}}}"
-    below = [part for part in formula.parts if isinstance(part, Axes | Shape | Label)]
+    below = [part for part in formula.parts if isinstance(part, Axes | Shape | Subscripts)]
     arguments = [part for part in formula.parts if part not in below]
     if below:
         function += f"_{_script(_listed(below))}"

@@ -20,7 +20,6 @@ from chainrule.notation.formulas import (
     Fence,
     Formula,
     Index,
-    Label,
     Matrix,
     Name,
     Number,
@@ -29,6 +28,7 @@ from chainrule.notation.formulas import (
     Replacement,
     Shape,
     Slice,
+    Subscripts,
     Symbol,
     Tuple,
 )
@@ -68,8 +68,8 @@ def _element(formula: Formula) -> str:
             return _number(digits, exponent)
         case Symbol(symbol):
             return _symbol(symbol)
-        case Label(label):
-            return f"<mtext>{escape(label)}</mtext>"
+        case Subscripts(label):
+            return f"<mtext>{escape(label.replace('->', '→'))}</mtext>"
         case Axes(axes, keyword):
             return _row(f"<mtext>{keyword}</mtext>", _SPACE, _commas(f"<mn>{a}</mn>" for a in axes))
         case Shape(sizes):
@@ -168,7 +168,7 @@ def _call(formula: Call) -> str:
     if function[-1] in _LETTER_BY_SUBSCRIPT:
         digits = "".join(_LETTER_BY_SUBSCRIPT.get(character, "") for character in function)
         function, below = function.rstrip("".join(_LETTER_BY_SUBSCRIPT)), f"<mn>{digits}</mn>"
-    settings = [part for part in formula.parts if isinstance(part, Axes | Shape | Label)]
+    settings = [part for part in formula.parts if isinstance(part, Axes | Shape | Subscripts)]
     arguments = [part for part in formula.parts if part not in settings]
     if settings:
         below = _row(_listed(settings))

@@ -15,7 +15,6 @@ from chainrule.notation.formulas import (
     Fence,
     Formula,
     Index,
-    Label,
     Letter,
     Matrix,
     Name,
@@ -26,6 +25,7 @@ from chainrule.notation.formulas import (
     Shape,
     Slice,
     Slot,
+    Subscripts,
     Symbol,
     Tuple,
 )
@@ -49,7 +49,7 @@ def text(formula: Formula) -> str:
             return digits if exponent is None else f"{digits}e{exponent}".replace("-", "−")
         case Symbol(symbol):
             return symbol
-        case Label(label):
+        case Subscripts(label):
             return f'"{label}"'
         case Axes(axes, keyword):
             return f"{keyword}={axes[0] if len(axes) == 1 else axes}"
