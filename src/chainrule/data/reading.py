@@ -45,7 +45,7 @@ def read_table(source: Any, *, encoding: str = "utf-8", header: bool | None = No
     if isinstance(source, Dataset):
         return _dataset_table(source)
     if isinstance(source, str | os.PathLike):
-        path: str = os.fspath(cast("str | os.PathLike[str]", source))
+        path = os.fspath(cast("str | os.PathLike[str]", source))
         return _read_file(path, encoding, header)
     return read_memory(source)
 
@@ -60,8 +60,8 @@ def _dataset_table(dataset: Dataset) -> Table:
 
 
 def _read_file(path: str, encoding: str, header: bool | None) -> Table:
-    name = f"the file {path}"
     data = _bytes_of(path)
+    name = f"the file {path if path.isprintable() else shown(path)}"
     suffix = Path(path).suffix.casefold()
     if suffix in TEXT_SUFFIXES:
         return read_text(name, data, encoding=encoding, header=header)
@@ -87,6 +87,7 @@ def _bytes_of(path: str) -> bytes:
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise DataError(f"The file {path} cannot be read ({reason}): check the path.") from None
+    path = path if path.isprintable() else shown(path)
     if is_folder:
         raise DataError(_folder_sentence(path))
     raise DataError(_suffix_sentence(path, suffix) if exists else _not_found_sentence(path))
@@ -116,7 +117,8 @@ def _data_files(folder: Path) -> list[str]:
         files = [entry.name for entry in folder.iterdir() if entry.is_file()]
     except OSError:
         return []
-    return sorted(f for f in files if Path(f).suffix.casefold() in TEXT_SUFFIXES + BINARY_SUFFIXES)
+    usual = (".csv", ".tsv", ".tab", *BINARY_SUFFIXES)
+    return sorted(file for file in files if Path(file).suffix.casefold() in usual)
 
 
 def _not_found_sentence(path: str) -> str:
