@@ -47,7 +47,8 @@ def logsumexp(x: Array, *, axis: Axes, keepdims: bool) -> Array:
 
 @logsumexp.pullback
 def _(g: Node, y: Node, x: Node, *, axis: Axes, keepdims: bool) -> Gradients:
-    return (spread(g, x, axis) * exp(x - spread(y, x, axis)),)
+    # exp(x − y) would be the same, but the rounding of a large y would stand in the exponent.
+    return (spread(g, x, axis) * softmax(x, axis=axis),)
 
 
 @primitive(show="softmax({x}, {axis})", kind="reduction", shape=_same, domain=reals)
