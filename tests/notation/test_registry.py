@@ -96,7 +96,7 @@ RULES = {
     "getitem": "y = x[1:3]; x̄ = 0 with [1:3] += g",
     "log2": "y = log₂(x); x̄ = g / (x · log(2))",
     "log_softmax": "y = log_softmax(x, axis=1); x̄ = g − exp(y) · sum(g, axis=1)",
-    "logsumexp": "y = logsumexp(x, axis=1); x̄ = g[:,None] · exp(x − y[:,None])",
+    "logsumexp": "y = logsumexp(x, axis=1); x̄ = g[:,None] · softmax(x, axis=1)",
     "matmul": "y = a b; ā = g bᵀ; b̄ = aᵀ g",
     "maximum": "y = max(a, b); ā = g if a > b else 0; b̄ = 0 if a > b else g",
     "multiply": "y = a · b; ā = g · b; b̄ = g · a",
