@@ -85,8 +85,10 @@ SLOPES = {
     "cosh": [(0, 0), (1000, INF), (-INF, -INF)],
     "tanh": [(0, 1), (1000, 0), (-1000, 0), (INF, 0), (-INF, 0), (NAN, NAN), (TINY, 1)],
     "arctan": [(0, 1), (INF, 0), (-INF, 0), (1e200, 0), (NAN, NAN)],
-    "expit": [(0, 0.25), (1000, 0), (-1000, 0), (INF, 0), (-INF, 0), (NAN, NAN)]
-    + [(-40, math.exp(-40)), (-700, math.exp(-700)), (40, 0)],
+    "expit": [
+        *[(0, 0.25), (1000, 0), (-1000, 0), (INF, 0), (-INF, 0), (NAN, NAN)],
+        *[(-40, math.exp(-40)), (-700, math.exp(-700)), (40, 0)],
+    ],
     "erf": [(0, _ROOT), (30, 0), (INF, 0), (-INF, 0), (NAN, NAN)],
 }
 
@@ -280,14 +282,13 @@ def test_second_derivatives_of_a_product_with_zeros():
     np.testing.assert_array_equal(rows, [[0, 5, 0], [5, 0, 0], [0, 0, 0]])
 
 
-def test_a_product_and_a_sum_of_nothing():
-    for reduce, neutral in ((p.prod, 1.0), (p.total, 0.0)):
-        value, gradient = value_and_gradients(
-            lambda x: reduce(x, axis=(0,), keepdims=False),
-            np.zeros((0, 3)),  # noqa: B023
-        )
-        np.testing.assert_array_equal(value, [neutral] * 3)
-        assert gradient.shape == (0, 3)
+@pytest.mark.parametrize(("reduce", "neutral"), [(p.prod, 1.0), (p.total, 0.0)])
+def test_a_product_and_a_sum_of_nothing(reduce, neutral):
+    value, gradient = value_and_gradients(
+        lambda x: reduce(x, axis=(0,), keepdims=False), np.zeros((0, 3))
+    )
+    np.testing.assert_array_equal(value, [neutral] * 3)
+    assert gradient.shape == (0, 3)
 
 
 EXTREME_ROWS = np.array(
@@ -295,24 +296,23 @@ EXTREME_ROWS = np.array(
 )
 
 
-def test_normalisers_at_extreme_logits():
-    for name in ("softmax", "log_softmax", "logsumexp"):
-        more = {"keepdims": False} if name == "logsumexp" else {}
-        with np.errstate(all="ignore"):
-            value, gradient = value_and_gradients(
-                lambda x: registry[name](x, axis=(1,), **more),
-                EXTREME_ROWS,  # noqa: B023
-            )
-            expected = getattr(scipy.special, name)(EXTREME_ROWS, axis=1)
-        np.testing.assert_allclose(value, expected, rtol=4e-16, atol=4e-16)
-        probabilities = scipy.special.softmax(EXTREME_ROWS, axis=1)
-        # Σᵢ ∂ softmaxᵢ = 0; Σᵢ ∂ log softmaxᵢ/∂xⱼ = 1 − n softmaxⱼ; ∂ logsumexp/∂xⱼ = softmaxⱼ.
-        slopes = {
-            "softmax": 0 * probabilities,
-            "log_softmax": 1 - 3 * probabilities,
-            "logsumexp": probabilities,
-        }
-        np.testing.assert_allclose(gradient, slopes[name], rtol=4e-16, atol=4e-16)
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
+def test_normalisers_at_extreme_logits(name):
+    more = {"keepdims": False} if name == "logsumexp" else {}
+    with np.errstate(all="ignore"):
+        value, gradient = value_and_gradients(
+            lambda x: registry[name](x, axis=(1,), **more), EXTREME_ROWS
+        )
+        expected = getattr(scipy.special, name)(EXTREME_ROWS, axis=1)
+    np.testing.assert_allclose(value, expected, rtol=4e-16, atol=4e-16)
+    probabilities = scipy.special.softmax(EXTREME_ROWS, axis=1)
+    # Σᵢ ∂ softmaxᵢ = 0; Σᵢ ∂ log softmaxᵢ/∂xⱼ = 1 − n softmaxⱼ; ∂ logsumexp/∂xⱼ = softmaxⱼ.
+    slopes = {
+        "softmax": 0 * probabilities,
+        "log_softmax": 1 - 3 * probabilities,
+        "logsumexp": probabilities,
+    }
+    np.testing.assert_allclose(gradient, slopes[name], rtol=4e-16, atol=4e-16)
 
 
 def test_logsumexp_of_nothing_but_minus_infinity():
