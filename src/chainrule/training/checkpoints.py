@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from chainrule.errors import ModelFileError
 from chainrule.training.files import read_tensors, write_tensors
 from chainrule.training.history import History
-from chainrule.training.state import Flat, State, Tree
+from chainrule.training.state import Flat, Run, State, Tree
 
-__all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Checkpoint", "read_checkpoint", "save_run", "write_checkpoint"]
 
 FORMAT = "chainrule checkpoint"
 VERSION = 1
@@ -65,6 +65,11 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_tensors(path, arrays, {"format": FORMAT, "version": str(VERSION), "state": text})
 
 
+def save_run(path: Path, run: Run) -> None:
+    """Write the checkpoint of a run that has ended, from which it can go on."""
+    write_checkpoint(path, Checkpoint(run.state, run.facts, run.note))
+
+
 def read_checkpoint(path: Path) -> Checkpoint:
     """The checkpoint in a file. Raises ModelFileError where it is missing, damaged or foreign."""
     arrays, metadata = read_tensors(path, FORMAT, VERSION)
@@ -104,7 +109,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _describe(tree: Tree, path: str, arrays: dict[str, Array]) -> Any:
     """A pytree as JSON, with its arrays put under names of their own."""
-    kind = cast(type, type(tree))
+    kind: Any = cast(Any, type(tree))
     if tree is None:
         return None
     if kind is dict:

@@ -131,7 +131,7 @@ _POINTS_CHOICES: dict[str, Any] = {
     "initializer": "glorot",
     "optimizer": "adam",
     "learning_rate": 0.01,
-    "epochs": 300,
+    "epochs": 1000,
     "seed": 0,
     "validation": 0.2,
 }

@@ -101,6 +101,8 @@ class Run:
     best_epoch: int | None
     seconds: float
     state: State
+    facts: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    note: Any = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         return f"<run of {self.epochs} epochs, loss {self.loss:.4g}, stopped by {self.stopped}>"

@@ -148,7 +148,7 @@ def train(
         path = Path(checkpoint)
         loop.save = lambda state: write_checkpoint(path, Checkpoint(state, facts, note))
     state = loop.start(start) if resume is None else _resumed(resume, facts, start)
-    return loop.run(state)
+    return replace(loop.run(state), facts=facts, note=note)
 
 
 def _facts(loop: Loop, model: Model, optimizer: Any) -> dict[str, Any]:
