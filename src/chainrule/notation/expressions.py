@@ -108,11 +108,10 @@ class Notation:
 
     def _give_names(self, names: Mapping[Node, str | Formula]) -> None:
         inner = set(_inner_nodes(self.order))
-        for node, name in names.items():
-            self.labels[node] = self._named(name) if isinstance(name, str) else name
-        for node in self.order:
-            if node not in self.labels and node.name and node not in inner:
-                self.labels[node] = self._named(node.name)
+        for node in dict.fromkeys((*self.order, *names)):
+            name = names.get(node) or (None if node in inner else node.name)
+            if name:
+                self.labels[node] = self._named(name) if isinstance(name, str) else name
         for node in self.order:
             if node not in self.labels:
                 if is_argument(node):
