@@ -66,6 +66,17 @@ def test_equations_of_a_large_graph_take_seconds_at_most():
     assert all(len(str(line)) < 150 for line in lines)
 
 
+@pytest.mark.parametrize("max_terms", [4, 24, 100_000])
+def test_equations_leave_nothing_out(max_terms: int):
+    W = argument("W", (3, 3), "float64")
+    x = argument("x", (3,), "float64")
+    for _ in range(200):
+        x = W @ p.tanh(p.reshape(p.reshape(x, shape=(1, 3)), shape=(3,)))
+    for line in equations([x], max_terms=max_terms):
+        for style in ("text", "latex", "mathml"):
+            assert "…" not in line.write(style)
+
+
 def test_short_shared_parts_are_written_out():
     x, y = argument("x", (), "float64"), argument("y", (), "float64")
     difference = y - x

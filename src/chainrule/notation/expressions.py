@@ -6,32 +6,22 @@ a name stands in other formulas as that name; a value without one is written out
 
 from __future__ import annotations
 
-import inspect
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from chainrule.graph import Node, Primitive, topological_order
-from chainrule.notation.formulas import (
-    ELLIPSIS,
-    Axes,
-    Equality,
-    Formula,
-    Name,
-    Shape,
-    Slice,
-    Subscripts,
-    Symbol,
-)
+from chainrule.graph import Node, topological_order
+from chainrule.notation.formulas import ELLIPSIS, Equality, Formula, Name
+from chainrule.notation.operations import operation
 from chainrule.notation.symbols import Style
-from chainrule.notation.templates import fill, parse
-from chainrule.notation.values import array_formula, is_short, scalar_formula
+from chainrule.notation.values import array_formula, is_short
 
-__all__ = ["Equation", "Notation", "operands_of"]
+__all__ = ["Equation", "Notation"]
 
-# A formula is at most this many levels deep, so that writing it cannot exhaust Python's stack.
-_DEEPEST = 80
+# A formula is at most twice this many levels deep, so that writing it cannot exhaust Python's
+# stack; one of an equation has at most this many terms.
+_DEEPEST = 40
 # A value that several others use is named when writing it out takes more terms than this.
 _COPIED = 3
 
@@ -90,7 +80,9 @@ class Notation:
         casts: bool = False,
     ) -> None:
         self.outputs = tuple(outputs)
-        self.max_terms = max_terms
+        self.max_terms = min(max_terms, _DEEPEST) if temporaries else max_terms
+        # With temporaries every formula is short, so nothing has to be left out.
+        self.most_operations = sys.maxsize if temporaries else max_terms
         self.broadcasts = broadcasts
         self.casts = casts
         self.order = topological_order(outputs)
@@ -224,7 +216,7 @@ class Notation:
         root = _Place(node, None, 0)
         places = [root]
         written = 0
-        deepest = _DEEPEST if depth is None else min(depth, _DEEPEST)
+        deepest = 2 * _DEEPEST if depth is None else min(depth, 2 * _DEEPEST)
         for place in places:
             hidden = place.user is not None
             while hidden and place.node not in self.labels:
@@ -235,7 +227,7 @@ class Notation:
                 place.formula = self.labels[place.node]
             elif not place.node.inputs:
                 place.formula = array_formula(place.node.value)
-            elif place.level >= deepest or written >= self.max_terms:
+            elif place.level >= deepest or written >= self.most_operations:
                 place.formula = ELLIPSIS
             else:
                 written += 1
@@ -295,99 +287,3 @@ def _inner_nodes(order: Sequence[Node]) -> Iterator[Node]:
             same_step = operand.source is not None and operand.source == node.source
             if same_step and operand.name == node.name:
                 yield operand
-
-
-@lru_cache(maxsize=512)
-def operands_of(primitive: Primitive) -> tuple[str, ...]:
-    """The names of a primitive's inputs; a star before one that stands for any number."""
-    kinds = inspect.Parameter
-    return tuple(
-        f"*{name}" if parameter.kind == kinds.VAR_POSITIONAL else name
-        for name, parameter in inspect.signature(primitive.value).parameters.items()
-        if parameter.kind != kinds.KEYWORD_ONLY
-    )
-
-
-def template_of(node: Node) -> str:
-    """The template that a node is shown by: its primitive's, but for what has its own notation.
-
-    A product of a value with itself is its square, a transposition that is not of the last two
-    axes shows its axes, a reshape that only adds axes of length 1 is an index with None as in
-    NumPy, and a truth value used as a number is Iverson's bracket.
-    """
-    name = node.primitive.name
-    if name == "multiply" and node.inputs[0] is node.inputs[1]:
-        return "{x}²"
-    if name == "transpose":
-        axes = node.attributes["axes"]
-        whole = tuple(range(node.ndim))
-        matrix = node.ndim > 1 and axes == (*whole[:-2], whole[-1], whole[-2])
-        return node.primitive.show if matrix else "transpose({x}, {axes})"
-    if name == "reshape":
-        return _reshape_template(node)
-    if name == "cast" and node.inputs[0].dtype == bool:
-        return "[{x}]"
-    return node.primitive.show
-
-
-def _reshape_template(node: Node) -> str:
-    old, new = node.inputs[0].shape, node.shape
-    if 1 not in old and tuple(size for size in new if size != 1) == old:
-        return "{x}[{index}]"
-    if 1 not in new and tuple(size for size in old if size != 1) == new:
-        return "squeeze({x})"
-    return node.primitive.show
-
-
-def operation(node: Node, operands: Sequence[Formula]) -> Formula:
-    """The formula of a node, given those of its inputs."""
-    places: dict[str, Formula] = {"x": operands[0]}
-    lists: dict[str, tuple[Formula, ...]] = {}
-    arrays: tuple[Formula, ...] = ()
-    for position, name in enumerate(operands_of(node.primitive)):
-        if name[0] == "*":
-            arrays = tuple(operands[position:])
-        else:
-            places[name] = operands[position]
-    lists["operands"] = tuple(operands)
-    attributes = node.attributes
-    if "axis" in attributes:
-        lists["axis"] = _axes(node)
-    if "axes" in attributes:
-        places["axes"] = Axes(tuple(attributes["axes"]), "axes")
-    if "shape" in attributes:
-        places["shape"] = Shape(tuple(attributes["shape"]))
-        lists["index"] = tuple(Symbol("None") if n == 1 else Slice() for n in node.shape)
-    if "subscripts" in attributes:
-        places["subscripts"] = Subscripts(attributes["subscripts"])
-    if "template" in attributes:
-        lists["index"] = tuple(_index(attributes["template"], arrays))
-    words = {"dtype": str(attributes["dtype"])} if "dtype" in attributes else {}
-    return fill(parse(template_of(node)), places, lists, words)
-
-
-def _axes(node: Node) -> tuple[Formula, ...]:
-    """The axes that a node works along, or nothing where that is every axis."""
-    axis = node.attributes["axis"]
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    if len(axes) == node.inputs[0].ndim and (axes or node.primitive.kind == "reduction"):
-        return ()
-    return (Axes(axes),)
-
-
-def _index(template: Sequence[tuple[object, ...]], arrays: Sequence[Formula]) -> Iterator[Formula]:
-    remaining = iter(arrays)
-    for kind, *details in template:
-        if kind == "slice":
-            start, stop, step = (int(d) if isinstance(d, int) else None for d in details)
-            yield Slice(start, stop, step)
-        elif kind == "integer":
-            yield _whole(details[0])
-        elif kind == "newaxis":
-            yield Symbol("None")
-        else:
-            yield next(remaining)
-
-
-def _whole(value: object) -> Formula:
-    return scalar_formula(value)

@@ -11,7 +11,7 @@ from functools import partial, reduce
 from typing import Any
 
 from chainrule.graph import Node
-from chainrule.notation.expressions import Equation, Notation, operation
+from chainrule.notation.expressions import Equation, Notation
 from chainrule.notation.formulas import (
     ELLIPSIS,
     Big,
@@ -22,6 +22,7 @@ from chainrule.notation.formulas import (
     Number,
     infix,
 )
+from chainrule.notation.operations import operation
 from chainrule.notation.symbols import INDEX_LETTERS
 from chainrule.notation.values import scalar_formula
 
@@ -116,7 +117,7 @@ class _Elements:
             return _indexed(name, index)
         if not node.inputs:
             return _indexed(self.notation.expression(node), index)
-        if self.written >= self.notation.max_terms or level >= _DEEPEST:
+        if self.written >= self.notation.most_operations or level >= _DEEPEST:
             return ELLIPSIS
         self.written += 1
         write = _WRITERS.get(node.primitive.name)

@@ -16,8 +16,9 @@ import numpy as np
 from chainrule import primitives as p
 from chainrule.errors import SettingError
 from chainrule.graph import Node, Primitive, argument
-from chainrule.notation.expressions import Equation, Notation, operands_of
+from chainrule.notation.expressions import Equation, Notation
 from chainrule.notation.formulas import Bar, Equality, Formula, Name, Remark
+from chainrule.notation.operations import operands_of
 from chainrule.notation.symbols import Style
 
 __all__ = ["Rule", "example", "rule"]
