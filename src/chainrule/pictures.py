@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.data import Preparation
 from chainrule.errors import ChainruleError, SettingError
 from chainrule.training.files import written_whole
 from chainrule.training.recipes import Trained
@@ -84,7 +85,7 @@ def _draw_plane(figure: Any, axes: Any, trained: Trained) -> None:
     X, y = prepared.X, prepared.y
     low, high = X.min(axis=0), X.max(axis=0)
     margin = 0.15 * np.maximum(high - low, 1e-9)
-    first, second = (np.linspace(low[i] - margin[i], high[i] + margin[i], 200) for i in (0, 1))
+    first, second = (_line(low[i] - margin[i], high[i] + margin[i], 200) for i in (0, 1))
     grid = np.stack(np.meshgrid(first, second), axis=-1).reshape(-1, 2)
     outputs = trained.model.outputs(grid)
     if outputs.shape[1] == 1:
@@ -102,16 +103,19 @@ def _draw_plane(figure: Any, axes: Any, trained: Trained) -> None:
         plane = np.argmax(outputs, axis=1).reshape(200, 200)
         labels = np.argmax(y, axis=1)
         count = outputs.shape[1]
-        levels = np.arange(count + 1) - 0.5
+        levels = _line(-0.5, count - 0.5, count + 1)
         colours = [_CLASS_COLOURS[i % len(_CLASS_COLOURS)] for i in range(count)]
         axes.contourf(first, second, plane, levels=levels, colors=colours, alpha=0.3)
-    _draw_rows(axes, X, y, labels, prepared.preparation.labels)
+    _draw_rows(axes, X, y, labels, prepared.preparation)
     axes.set_xlabel(prepared.preparation.feature_names[0])
     axes.set_ylabel(prepared.preparation.feature_names[1])
     axes.set_title("What was learned")
 
 
-def _draw_rows(axes: Any, X: Array, y: Array, labels: Array | None, names: Any) -> None:
+def _draw_rows(
+    axes: Any, X: Array, y: Array, labels: Array | None, preparation: Preparation
+) -> None:
+    names, title = preparation.labels, preparation.target_name
     edge = {"edgecolors": "white", "linewidths": 0.6, "s": 36 if len(X) < 500 else 10, "zorder": 3}
     if labels is None:
         axes.scatter(X[:, 0], X[:, 1], c=y[:, 0], cmap="viridis", **edge)
@@ -121,7 +125,13 @@ def _draw_rows(axes: Any, X: Array, y: Array, labels: Array | None, names: Any) 
         name = names[int(label)] if names else label
         colour = _CLASS_COLOURS[int(label) % len(_CLASS_COLOURS)]
         axes.scatter(X[rows, 0], X[rows, 1], color=colour, label=str(name), **edge)
-    axes.legend(title="target", loc="upper left", bbox_to_anchor=(1.28, 1.0), frameon=False)
+    axes.legend(
+        title=title, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=5, frameon=False
+    )
+
+
+def _line(low: float, high: float, count: int) -> Array:
+    return np.linspace(low, high, count)
 
 
 def _draw_line(axes: Any, trained: Trained) -> None:
@@ -129,7 +139,7 @@ def _draw_line(axes: Any, trained: Trained) -> None:
     prepared = trained.prepared
     x = prepared.X[:, 0]
     margin = 0.05 * max(float(np.ptp(x)), 1e-9)
-    line = np.linspace(x.min() - margin, x.max() + margin, 400)
+    line = _line(float(x.min()) - margin, float(x.max()) + margin, 400)
     axes.scatter(x, prepared.y[:, 0], s=10, color=_GREY, alpha=0.6, label="rows")
     axes.plot(line, trained.model.outputs(line[:, None])[:, 0], color=_ORANGE, label="output")
     axes.set_xlabel(prepared.preparation.feature_names[0])

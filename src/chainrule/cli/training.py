@@ -14,6 +14,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from chainrule.cli.screen import Screen, console, duration, number, percent
+from chainrule.data import BUILTIN_NAMES
 from chainrule.errors import ModelFileError, SettingError
 from chainrule.networks.losses import loss as choose_loss
 from chainrule.training.advice import Advice, tried_advice
@@ -203,7 +204,7 @@ def _heading(prepared: Prepared) -> str:
     if prepared.validation is not None:
         rows += f" and {len(prepared.validation[0]):,} held out"
     lines = [f"{recipe.data}: {rows}, {_count(preparation.input_count, 'input')}, {what}"]
-    if preparation.task_reason and labels is None and recipe.task is None:
+    if labels is None and recipe.task is None and recipe.data not in BUILTIN_NAMES:
         lines[0] += f"; {preparation.task_reason}"
     sizes = "-".join(str(size) for size in network.sizes)
     activations = ", ".join(dict.fromkeys(layer.text for layer in network.layers))

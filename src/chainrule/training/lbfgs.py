@@ -17,6 +17,7 @@ from chainrule.tracer import trace
 from chainrule.training.interruption import interruptible
 from chainrule.training.loop import Loop
 from chainrule.training.state import Flat, Run, State, Tree
+from chainrule.training.threads import one_thread_unless_large, operations
 
 __all__ = ["LBFGS", "LbfgsLoop"]
 
@@ -72,7 +73,11 @@ class LbfgsLoop(Loop):
         self._value = self._compiled(state.memory.tree["start"])
         self._iteration, self._state, self._why = 0, state, "epochs"
         start = np.concatenate([leaf.ravel() for leaf in leaves]).astype(np.float64)
-        with interruptible() as self._interruption, np.errstate(all="ignore"):
+        with (
+            interruptible() as self._interruption,
+            np.errstate(all="ignore"),
+            one_thread_unless_large(self._largest),
+        ):
             if state.epoch < self.settings.epochs:
                 try:
                     result = minimize(
@@ -105,6 +110,7 @@ class LbfgsLoop(Loop):
             return gradients, loss, reported
 
         graph = simplify_graph(trace(loss_and_gradient, parameters, self.X, self.y))
+        self._largest = operations(graph)
         return self.settings.engine(graph)
 
     def _arrays(self, flat: Array) -> list[Array]:

@@ -20,6 +20,7 @@ from chainrule.training.interruption import Interruption, interruptible
 from chainrule.training.settings import Settings
 from chainrule.training.state import Epoch, Flat, Run, State, Tree
 from chainrule.training.steps import Objective, Step, Stepper
+from chainrule.training.threads import one_thread_unless_large, operations
 
 __all__ = ["Loop"]
 
@@ -67,7 +68,11 @@ class Loop:
         began = time.monotonic() - state.seconds
         self._saved_at = time.monotonic()
         stopped = "epochs"
-        with interruptible() as interruption, np.errstate(all="ignore"):
+        with (
+            interruptible() as interruption,
+            np.errstate(all="ignore"),
+            one_thread_unless_large(self._largest_product(state)),
+        ):
             while state.epoch < self.settings.epochs:
                 if not self._epoch(state, interruption, began):
                     stopped = "interrupted" if interruption.asked else "time"
@@ -119,6 +124,14 @@ class Loop:
                 finished = state.batch == batches.count
                 break
         return finished
+
+    def _largest_product(self, state: State) -> int:
+        """The operations of the largest matrix product in a step."""
+        rows = next(self.batches.of_epoch(0))
+        step = self._step_for(
+            state, self.X[rows], take(rows, self.y), self._masks(state, len(rows))
+        )
+        return operations(step.graph)
 
     def _step_for(self, state: State, X: Array, y: Array | None, masks: Any) -> Step:
         """The compiled step for a batch, which is mostly the one used last."""
