@@ -74,6 +74,7 @@ def _take_source(part: Node, node: Node) -> None:
         if current.source is not None or current.primitive.kind == "leaf":
             continue
         current.source = node.source
+        current.without_name()  # the line's name is that of its value, not of its gradient
         if current.source is None:
             return
         stack.extend(current.inputs)
@@ -110,6 +111,6 @@ def substitute(outputs: Sequence[Node], replacements: dict[Node, Node]) -> list[
                 node.shape,
                 node.dtype,
                 node.source,
-                node.name,
+                node.name or "",
             )
     return [made[node] for node in outputs]
