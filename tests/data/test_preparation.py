@@ -115,8 +115,12 @@ def test_a_constant_feature_becomes_zero_with_a_note() -> None:
     assert preparation.transform_features(table)[:, 0].tolist() == [0.0] * 30
     (note,) = preparation.notes
     assert note == (
-        "The column 'x' of the table has the one value 0.1 in all 30 rows, and tells the network "
-        "nothing."
+        "The column 'x' of the table has one value in all 30 rows, and tells the network nothing."
+    )
+    several = learn({"a": [1] * 4, "b": ["u"] * 4, "c": [2.5] * 4, "y": [0, 1, 0, 1]})
+    assert several.notes[0] == (
+        "The columns 'a', 'b' and 'c' of the table have one value each in all 4 rows, and tell the "
+        "network nothing."
     )
 
 
@@ -228,7 +232,7 @@ WORDS = st.text(max_size=5).map(lambda text: f"w{text}w")
 LABELS = {
     "texts": WORDS,
     "booleans": st.booleans(),
-    "whole": st.integers(-(2**62), 2**62),
+    "whole": st.integers(-(2**63), 2**63 - 1),
     "real": st.floats(-1e9, 1e9),
 }
 

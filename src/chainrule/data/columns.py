@@ -34,7 +34,14 @@ DATES = ("dates or times", "turn it into numbers first, such as the year or the 
 NESTED = ("lists or other nested values", "give each part a column of its own")
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|infinity)|nan", re.I | re.ASCII)
-WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+
+
+def _spelled(number: float) -> str:
+    """A number as a word; an int never goes through a float, which may not hold it."""
+    if isinstance(number, float) and number.is_integer():
+        return f"{number:.0f}"
+    return repr(number)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +72,7 @@ class NumberColumn:
         different, places = np.unique(self.values[present], return_inverse=True)
         codes = np.full(self.values.shape, -1, np.int64)
         codes[present] = places
-        words = [f"{v:.0f}" if float(v).is_integer() else repr(v) for v in different.tolist()]
-        return WordColumn(self.name, codes, tuple(words))
+        return WordColumn(self.name, codes, tuple(map(_spelled, different.tolist())))
 
     def taken(self, rows: NDArray[Any]) -> NumberColumn:
         """The column at the given rows."""
@@ -171,6 +177,7 @@ def column_of_words(
     if not numeric.all():
         return column
     if places and all(WHOLE.fullmatch(word) for word in places) and not column.missing().any():
-        whole = np.array([int(word) for word in places], np.int64)
-        return NumberColumn(name, whole[column.codes], lambda: column)
+        whole = [int(word) for word in places]
+        if all(-(2**63) <= number < 2**63 for number in whole):
+            return NumberColumn(name, np.array(whole, np.int64)[column.codes], lambda: column)
     return NumberColumn(name, np.append(values, np.nan)[column.codes], lambda: column)

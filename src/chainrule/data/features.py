@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from chainrule.data import serial
 from chainrule.data.columns import NUMBER, WHOLE, NumberColumn, WordColumn
 from chainrule.data.inspection import (
-    marks_note,
     refuse_identifier,
     refuse_infinite,
     refuse_words_among_numbers,
@@ -21,7 +20,7 @@ from chainrule.data.inspection import (
     rows_phrase,
 )
 from chainrule.data.tables import Table
-from chainrule.data.wording import a_number_of, closest, listed, shown
+from chainrule.data.wording import closest, listed, shown
 from chainrule.errors import DataError
 
 __all__ = [
@@ -100,39 +99,18 @@ def learn_feature(
     categorical: bool,
     standardise: bool,
     rows: NDArray[Any] | None,
-) -> tuple[Feature, list[str]]:
-    """How to encode a column, and what to note about it; mean and scale come from the rows."""
-    notes: list[str] = []
+) -> Feature:
+    """How to encode a column; the mean and the scale come from the rows, if they are given."""
     if isinstance(column, NumberColumn) and not categorical:
         refuse_infinite(table, column, "feature")
-        mean, scale = mean_and_scale(column.values, rows)
-        if len(column.values) and (column.values == column.values[0]).all():
-            value = column.values[0].item()
-            notes.append(
-                f"The column {shown(column.name)} of {table.name} has the one value {value!r} in "
-                f"all {a_number_of(table.row_count, 'row')}, and tells the network nothing."
-            )
-        elif _counts(column.values):
-            notes.append(
-                f"The column {shown(column.name)} of {table.name} counts the rows, so the network "
-                "may learn their order; if it is only a row number, leave it out with "
-                f"{table.option('drop', column.name)}."
-            )
-        return NumberFeature(column.name, *((mean, scale) if standardise else (0.0, 1.0))), notes
+        mean, scale = mean_and_scale(column.values, rows) if standardise else (0.0, 1.0)
+        return NumberFeature(column.name, mean, scale)
     words = column.as_words()
-    declared = categorical or words.declared
-    if not declared:
+    if not (categorical or words.declared):
         refuse_words_among_numbers(table, words, "feature")
         refuse_written_numbers(table, words, "feature")
-    refuse_identifier(table, words, most=MOST_CATEGORIES, declared=categorical)
-    note = marks_note(table, words)
-    if note:
-        notes.append(note)
-    return CategoryFeature(column.name, in_order(words)), notes
-
-
-def _counts(values: NDArray[Any]) -> bool:
-    return len(values) >= 20 and bool((np.diff(values) == 1).all())
+    refuse_identifier(table, words, most=MOST_CATEGORIES, declared=categorical or words.declared)
+    return CategoryFeature(column.name, in_order(words))
 
 
 def in_order(column: WordColumn) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,8 @@ from chainrule.errors import DataError
 
 __all__ = [
     "LARGEST",
+    "MISSING_MARKS",
     "Role",
-    "marks_note",
     "refuse_identifier",
     "refuse_infinite",
     "refuse_missing",
@@ -33,7 +33,7 @@ __all__ = [
 # The square of a larger number, which the standard deviation needs, may overflow.
 LARGEST = 1e150
 
-_MISSING_MARKS = {
+MISSING_MARKS = {
     "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", ".", "missing", "unknown",
     "undefined", "not available", "#value!", "#div/0!", "#ref!", "#num!",
 }  # fmt: skip
@@ -154,7 +154,7 @@ def refuse_words_among_numbers(table: Table, column: WordColumn, role: Role) -> 
     numbers = int(counts[numeric].sum())
     bad = ~numeric & (counts > 0)
     bad_words = [word for word, is_bad in zip(column.words, bad, strict=True) if is_bad]
-    marks = all(str(word).casefold() in _MISSING_MARKS for word in bad_words)
+    marks = all(str(word).casefold() in MISSING_MARKS for word in bad_words)
     likely = numbers > 0 and (marks or 2 * numbers >= counts.sum())
     if not bad_words or not (likely or role == "learned"):
         return
@@ -218,15 +218,3 @@ def refuse_identifier(table: Table, column: WordColumn, *, most: int, declared: 
         "and a network learns nothing general from these: "
         f"{choice([*_leaving(table, column.name, 'feature'), last])}."
     )
-
-
-def marks_note(table: Table, column: WordColumn) -> str | None:
-    """A sentence where a category looks like a mark for a missing value."""
-    counts: Any = column.counts()
-    for word, count in zip(column.words, counts, strict=True):
-        if count and str(word).casefold() in _MISSING_MARKS:
-            return (
-                f"The column {shown(column.name)} of {table.name} has {shown(word)} in "
-                f"{a_number_of(int(count), 'row')}; it counts as a category of its own."
-            )
-    return None

@@ -18,6 +18,7 @@ from chainrule.data.features import (
     learn_feature,
 )
 from chainrule.data.inspection import refuse_missing, usable
+from chainrule.data.notes import notes_on
 from chainrule.data.tables import Table
 from chainrule.data.targets import (
     ClassTarget,
@@ -104,19 +105,19 @@ class Preparation:
             standardise=standardise,
             rows=rows,
         )
-        learned: list[Feature] = []
-        notes = list(table.notes)
-        for feature in features:
-            one, more = learn_feature(
+        columns = [usable(table, feature) for feature in features]
+        learned = tuple(
+            learn_feature(
                 table,
-                usable(table, feature),
-                categorical=feature in categorical,
+                column,
+                categorical=column.name in categorical,
                 standardise=standardise,
                 rows=rows,
             )
-            learned.append(one)
-            notes.extend(more)
-        return cls(tuple(learned), learned_target, reason, tuple(notes))
+            for column in columns
+        )
+        notes = (*table.notes, *notes_on(table, columns))
+        return cls(learned, learned_target, reason, notes)
 
     @classmethod
     def of_dataset(cls, dataset: Dataset) -> Preparation:
