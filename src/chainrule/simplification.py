@@ -2,8 +2,8 @@
 
 Equal subexpressions become one node, and rewritings are applied that are exact in floating-point
 arithmetic (at most the sign of a zero differs): 1 · x is x, 0 + x is x, −(−x) is x, a + (−b) is
-a − b, arrangements of arrangements are one arrangement, small constants are computed, and what
-is the same along an axis is computed once and broadcast afterwards.
+a − b, (−a) · b is −(a · b), arrangements of arrangements are one arrangement, small constants are
+computed, and what is the same along an axis is computed once and broadcast afterwards.
 """
 
 from __future__ import annotations
@@ -107,11 +107,24 @@ def _multiply(node: Node) -> Node | None:
     a, b = node.inputs
     if _number(a) == 1:
         return b
-    return a if _number(b) == 1 else None
+    if _number(b) == 1:
+        return a
+    return _without_minus(node)
 
 
 def _divide(node: Node) -> Node | None:
-    return node.inputs[0] if _number(node.inputs[1]) == 1 else None
+    return node.inputs[0] if _number(node.inputs[1]) == 1 else _without_minus(node)
+
+
+def _without_minus(node: Node) -> Node | None:
+    """(−a) · b as −(a · b), and (−a) · (−b) as a · b; quotients likewise."""
+    a, b = (x.inputs[0] if x.primitive is negative else x for x in node.inputs)
+    minuses = (a is not node.inputs[0]) + (b is not node.inputs[1])
+    if not minuses:
+        return None
+    inner = node.primitive(a, b).without_name()
+    inner.source = node.source
+    return inner if minuses == 2 else -inner
 
 
 def _add(node: Node) -> Node | None:
