@@ -337,6 +337,10 @@ def operand_nodes(operands: Sequence[Operand]) -> tuple[Node, ...]:
     if all(isinstance(operand, Node) for operand in operands):
         return tuple(operands)
     like = next(operand.dtype for operand in reversed(operands) if isinstance(operand, Node))
+    for operand in operands:
+        if like.kind != "f" and not isinstance(operand, Node):
+            kind = np.asarray(operand).dtype
+            assert np.can_cast(kind, like, "same_kind"), f"{operand!r} would be cut to {like}"
     return tuple(
         operand if isinstance(operand, Node) else constant(operand, dtype=like)
         for operand in operands
