@@ -415,15 +415,17 @@ class Graph:
         return same_expression(self.outputs, other.outputs, pairs)
 
 
-def topological_order(outputs: Iterable[Node]) -> list[Node]:
+def topological_order(outputs: Iterable[Node], known: Iterable[Node] = ()) -> list[Node]:
     """The nodes that outputs depend on, each after its inputs; no recursion, so any depth.
+
+    Nodes in ``known``, and what only they depend on, are left out.
 
     >>> x = argument("x", (), "float64")
     >>> [node.primitive.name for node in topological_order([-x + 1.0])]
     ['argument', 'negative', 'constant', 'add']
     """
     order: list[Node] = []
-    done: set[Node] = set()
+    done: set[Node] = set(known)
     stack: list[tuple[Node, int]] = [(node, 0) for node in reversed(list(outputs))]
     while stack:
         node, position = stack.pop()

@@ -29,7 +29,8 @@ Instruction = tuple[Callable[..., Any], int, tuple[int, ...]]
 class Program:
     """A graph made ready to run: call it with one array for each argument node.
 
-    It returns one array for each output node. Arrays are not checked here; `evaluate` does that.
+    It returns one array for each output node. Only their number is checked here; `evaluate`
+    checks shapes and dtypes.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -84,6 +85,11 @@ class Program:
 
     def __call__(self, *arguments: Any) -> list[Array]:
         """The outputs' arrays for the arguments' arrays."""
+        if len(arguments) != len(self.graph.arguments):
+            raise GraphError(
+                f"The program of {self.graph.name} takes {len(self.graph.arguments)} arrays, one "
+                f"for each argument node, and is given {len(arguments)}."
+            )
         if self._straight is None and self._called:
             self._straight = self._straight_line()
         self._called = True
@@ -97,7 +103,7 @@ class Program:
             for position, (function, target, sources) in enumerate(self._instructions):  # noqa: B007
                 slots[target] = function(*[slots[source] for source in sources])
         except (ChainruleError, ValueError, TypeError, IndexError) as error:
-            raise self._located(error, position) from error
+            raise self._located(error, position) from _cause(error)
         self._check_guards([slots[slot] for slot, _ in self._guards])
         return [slots[slot] for slot in self._outputs]
 
@@ -123,7 +129,7 @@ class Program:
             try:
                 return run(*arguments)
             except (ChainruleError, ValueError, TypeError, IndexError) as error:
-                raise self._located(error, self._failed(error)) from error
+                raise self._located(error, self._failed(error)) from _cause(error)
 
         return located
 
@@ -153,6 +159,11 @@ class Program:
         if node.source is None or not node.source.frames:
             return error
         return type(error)(f"{error} (Computing {node.primitive.name}, {node.source.describe()}.)")
+
+
+def _cause(error: Exception) -> Exception | None:
+    """NumPy's error is the cause of ours; one of ours is only worded again."""
+    return None if isinstance(error, ChainruleError) else error
 
 
 def _as_traced(value: Any, expected: Any) -> bool:
@@ -230,9 +241,12 @@ def flat_arguments(graph: Graph, arguments: tuple[Any, ...]) -> list[Array]:
             )
         if array.dtype != node.dtype:
             if not np.can_cast(array.dtype, node.dtype, "same_kind"):
+                advice = f"Convert it with .astype({node.dtype.name!r})."
+                if array.dtype.kind == "c":
+                    advice = "Pass real and imaginary parts as two arguments."
                 raise GraphError(
                     f"{graph.name} was traced with {node.name} of dtype {node.dtype}, and is "
-                    f"given {array.dtype}. Convert it with .astype({node.dtype.name!r})."
+                    f"given {array.dtype}. {advice}"
                 )
             array = array.astype(node.dtype)
         arrays.append(array)
@@ -265,9 +279,7 @@ def evaluate_nodes(outputs: Sequence[Node], given: dict[Node, Any]) -> list[Any]
     that a complex step differentiates the branch that was taken.
     """
     values: dict[Node, Any] = dict(given)
-    for node in topological_order(outputs):
-        if node in values:
-            continue
+    for node in topological_order(outputs, given):
         if node.primitive.name == "constant":
             values[node] = node.value
             continue
