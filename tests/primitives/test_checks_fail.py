@@ -18,10 +18,6 @@ def broken(name, rule):
     return replace(registry[name], rule=rule)
 
 
-def row_means(x, like):
-    return p.broadcast_to(p.total(x, axis=(0,), keepdims=True) / 2, shape=like.shape)
-
-
 # Each is caught at the first order.
 WRONG = {
     "a factor of two": ("tanh", lambda g, y, x: (2 * g * (1 - y * y),)),
@@ -96,6 +92,35 @@ def test_a_wrong_rule_is_caught(fault, dtype):
     name, rule = WRONG[fault]
     assert not fails(registry[name], SPECS[name], dtype)
     assert fails(broken(name, rule), SPECS[name], dtype)
+
+
+def slightly_off(name, position):
+    """A primitive whose gradient of one input is a millionth too large."""
+
+    def rule(g, y, *inputs, **attributes):
+        parts = list(registry[name].rule(g, y, *inputs, **attributes))
+        if position < len(parts) and parts[position] is not None:
+            parts[position] = parts[position] * (1 + 1e-6)
+        return tuple(parts)
+
+    return broken(name, rule)
+
+
+DRAWN = sorted(
+    {
+        (name, position)
+        for name, spec in SPECS.items()
+        if spec.method is not None
+        for case in spec.cases
+        for position, x in enumerate(case.inputs)
+        if x.array is None
+    }
+)
+
+
+@pytest.mark.parametrize(("name", "position"), DRAWN)
+def test_a_millionth_in_any_gradient_is_caught(name, position):
+    assert fails(slightly_off(name, position), SPECS[name])
 
 
 def test_a_rule_that_is_right_only_once_is_caught_at_second_order():
