@@ -103,3 +103,25 @@ def test_whole_numbers_and_truth_values(name, dtype):
     assert (y.shape, y.dtype) == (expected.shape, expected.dtype)
     assert_same_bits(value, expected)
     assert_same_bits(compiled, expected)
+
+
+# Complex values, which carry a derivative along: a choice is made by the real part, at a tie too.
+
+CHOOSING = [
+    name
+    for name, spec in SPECS.items()
+    if spec.method is None and not name.startswith("logical_") and name != "stop_gradient"
+]
+
+
+@pytest.mark.parametrize("name", CHOOSING)
+def test_a_choice_is_made_by_the_real_part(name):
+    primitive, spec = registry[name], SPECS[name]
+    rng = np.random.default_rng(SEED)
+    for case in spec.cases:
+        arrays = draw(case, name, np.float64, rng)
+        nodes, y = apply(primitive, case, arrays)
+        moved = [a + 1j * rng.uniform(-1, 1, a.shape) * 1e-30 for a in arrays]
+        [plain] = evaluate_nodes([y], dict(zip(nodes, arrays, strict=True)))
+        [value] = evaluate_nodes([y], dict(zip(nodes, moved, strict=True)))
+        assert_same_bits(value, plain)
