@@ -36,11 +36,16 @@ class Batches:
         self.seed = seed
         self.count = -(-n // self.size)
 
-    def of_epoch(self, epoch: int, start: int = 0) -> Iterator[NDArray[np.intp]]:
-        """The rows of each batch of an epoch, from batch number ``start`` on."""
-        order = np.arange(self.n)
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """The rows of an epoch in the order in which they are seen."""
+        order = np.arange(self.n, dtype=np.int64)
         if self.shuffle:
             np.random.default_rng([self.seed, 1, epoch]).shuffle(order)
+        return order
+
+    def of_epoch(self, epoch: int, start: int = 0) -> Iterator[NDArray[np.int64]]:
+        """The rows of each batch of an epoch, from batch number ``start`` on."""
+        order = self.order(epoch)
         for number in range(start, self.count):
             yield order[number * self.size : (number + 1) * self.size]
 
@@ -49,6 +54,6 @@ class Batches:
         return np.random.default_rng([self.seed, 2, epoch, batch])
 
 
-def take(rows: NDArray[np.intp], array: Any) -> Any:
+def take(rows: NDArray[np.int64], array: Any) -> Any:
     """The rows of an array, or None for no array."""
     return None if array is None else array[rows]

@@ -40,6 +40,13 @@ class History:
                 column = self.columns[name] = [float("nan")] * before
             column.append(value)
 
+    def extend(self, columns: Mapping[str, NDArray[np.float64]]) -> None:
+        """Add many epochs: a column of numbers for each quantity, all of one length."""
+        before = len(self)
+        for name, values in columns.items():
+            column = self.columns.setdefault(name, [float("nan")] * before)
+            column.extend(values.tolist())
+
     def __len__(self) -> int:
         return max((len(column) for column in self.columns.values()), default=0)
 

@@ -74,12 +74,7 @@ class Loop:
             one_thread_unless_large(self._largest_product(state)),
         ):
             while state.epoch < self.settings.epochs:
-                if not self._epoch(state, interruption, began):
-                    stopped = "interrupted" if interruption.asked else "time"
-                    break
-                reason = self._after_epoch(state, began)
-                if interruption.asked:
-                    reason = "interrupted"
+                reason = self._advance(state, interruption, began)
                 if reason:
                     stopped = reason
                     break
@@ -87,6 +82,13 @@ class Loop:
             if self.save is not None:
                 self.save(state)
             return self._result(state, stopped)
+
+    def _advance(self, state: State, interruption: Interruption, began: float) -> str | None:
+        """Finish the epoch; why to stop, or None."""
+        if not self._epoch(state, interruption, began):
+            return "interrupted" if interruption.asked else "time"
+        reason = self._after_epoch(state, began)
+        return "interrupted" if interruption.asked else reason
 
     def _epoch(self, state: State, interruption: Interruption, began: float) -> bool:
         """The steps of one epoch that are left; whether it was finished."""
