@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,16 @@ from chainrule.simplification import simplify
 from chainrule.tracer import Recording, TracedArray, active_contexts, is_traced, record
 
 __all__ = [
+    "Argnums",
+    "Call",
     "grad",
     "gradient_graph",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
+    "record_call",
+    "scalar_output",
     "value_and_grad",
     "vjp",
 ]
@@ -40,7 +44,7 @@ Argnums = int | str | Sequence[int | str]
 
 
 @dataclass
-class _Call:
+class Call:
     """A traced call, and the arguments that derivatives are taken by."""
 
     recording: Recording
@@ -51,6 +55,7 @@ class _Call:
 
     @property
     def graph(self) -> Graph:
+        """The graph of the call."""
         return self.recording.graph
 
     @functools.cached_property
@@ -144,14 +149,15 @@ def _not_real(path: str, leaf: Any) -> str:
     )
 
 
-def _record(
+def record_call(
     function: Function, argnums: Argnums, arguments: tuple[Any, ...], keywords: dict[str, Any]
-) -> _Call:
+) -> Call:
+    """Trace a call, to differentiate it by the arguments that ``argnums`` chooses."""
     positional, names, call = _positional(function, arguments, keywords)
     single = isinstance(argnums, int | str)
-    asked = [argnums] if single else list(cast("Sequence[int | str]", argnums))
+    asked = [argnums] if isinstance(argnums, int | str) else list(argnums)
     chosen = [_position(function, each, names) for each in asked]
-    return _Call(record(call, positional), positional, chosen, single, names)
+    return Call(record(call, positional), positional, chosen, single, names)
 
 
 def _positional(
@@ -202,14 +208,15 @@ def _name(function: Function) -> str:
     return getattr(function, "__name__", type(function).__name__)
 
 
-def _scalar_output(call: _Call, function: Function, has_aux: bool) -> Node:
+def scalar_output(call: Call, function: Function, has_aux: bool) -> Node:
+    """The loss of a traced call; raises GradientError where it is not one real number."""
     outputs = call.graph.outputs
     if not outputs or (len(outputs) > 1 and not has_aux):
         raise GradientError(
             f"{_name(function)} returns {len(outputs)} values; a gradient is of one number. "
             "Return the loss alone, return (loss, others) with has_aux=True, or use jacobian."
         )
-    loss = outputs[0]
+    loss: Node = outputs[0]  # pyright: ignore[reportGeneralTypeIssues]  # there is one
     if loss.shape != ():
         raise GradientError(
             f"{_name(function)} returns an array of shape {loss.shape}; a gradient is of one "
@@ -247,7 +254,8 @@ def value_and_grad(function: Function, argnums: Argnums = 0, *, has_aux: bool = 
     With ``has_aux=True`` the function returns ``(loss, others)``, and so does the value.
 
     >>> import numpy as np
-    >>> value, gradient = value_and_grad(lambda w, x: np.sum((w * x) ** 2))(2.0, np.array([1.0, 3.0]))
+    >>> x = np.array([1.0, 3.0])
+    >>> value, gradient = value_and_grad(lambda w: np.sum((w * x) ** 2))(2.0)
     >>> float(value), float(gradient)
     (40.0, 40.0)
 
@@ -256,8 +264,8 @@ def value_and_grad(function: Function, argnums: Argnums = 0, *, has_aux: bool = 
 
     @functools.wraps(function)
     def derived(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
-        call = _record(function, argnums, arguments, keywords)
-        loss = _scalar_output(call, function, has_aux)
+        call = record_call(function, argnums, arguments, keywords)
+        loss = scalar_output(call, function, has_aux)
         gradients = pull_back([loss], [constant(1, dtype=loss.dtype)], call.inputs)
         count = len(call.graph.outputs)
         results = call.finish(simplify([*call.graph.outputs, *gradients]))
@@ -288,7 +296,7 @@ def grad(function: Function, argnums: Argnums = 0, *, has_aux: bool = False) -> 
     return derived
 
 
-def _upstream(call: _Call, cotangents: Any) -> dict[Node, Any]:
+def _upstream(call: Call, cotangents: Any) -> dict[Node, Any]:
     """An argument node for the upstream gradient of each output, with its value."""
     leaves, structure = flatten(cotangents)
     if structure != call.graph.output_structure:
@@ -324,7 +332,7 @@ def vjp(function: Function, *arguments: Any) -> tuple[Any, Callable[[Any], Any]]
     >>> pull(np.array([1.0, 10.0]))[0]
     array([ 2., 60.])
     """
-    call = _record(function, tuple(range(len(arguments))), arguments, {})
+    call = record_call(function, tuple(range(len(arguments))), arguments, {})
     value = call.graph.output_structure.unflatten(call.finish(call.graph.outputs))
 
     def pull(g: Any) -> Any:
@@ -335,7 +343,7 @@ def vjp(function: Function, *arguments: Any) -> tuple[Any, Callable[[Any], Any]]
     return value, pull
 
 
-def _with(call: _Call, nodes: Sequence[Node], beside: dict[Node, Any]) -> list[Any]:
+def _with(call: Call, nodes: Sequence[Node], beside: dict[Node, Any]) -> list[Any]:
     """The nodes' values where some argument nodes beside the call's own have values too."""
     traced = {node: value.node for node, value in beside.items() if is_traced(value)}
     plain = {node: value for node, value in beside.items() if not is_traced(value)}
@@ -351,7 +359,7 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     (0.0, 2.0)
     """
     primals = tuple(primals)
-    call = _record(function, tuple(range(len(primals))), primals, {})
+    call = record_call(function, tuple(range(len(primals))), primals, {})
     leaves, structure = flatten(tuple(tangents))
     if structure != flatten(primals)[1]:
         raise GradientError("The tangents are not nested as the arguments are.")
@@ -375,8 +383,8 @@ def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     array([ 6., 12.])
     """
     primals = tuple(primals)
-    call = _record(function, tuple(range(len(primals))), primals, {})
-    loss = _scalar_output(call, function, has_aux=False)
+    call = record_call(function, tuple(range(len(primals))), primals, {})
+    loss = scalar_output(call, function, has_aux=False)
     leaves, structure = flatten(tuple(tangents))
     if structure != flatten(primals)[1]:
         raise GradientError("The tangents are not nested as the arguments are.")
@@ -388,7 +396,7 @@ def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
 
 def jacobian(function: Function, argnums: Argnums = 0) -> Function:
-    r"""A function that gives all derivatives of all outputs: $J_{ij} = \partial f_i / \partial x_j$.
+    r"""A function that gives all derivatives: $J_{ij} = \partial f_i / \partial x_j$.
 
     The result is nested as the output, and inside that as the argument; each array has the shape
     of the output followed by that of the input.
@@ -401,7 +409,7 @@ def jacobian(function: Function, argnums: Argnums = 0) -> Function:
 
     @functools.wraps(function)
     def derived(*arguments: Any, **keywords: Any) -> Any:
-        call = _record(function, argnums, arguments, keywords)
+        call = record_call(function, argnums, arguments, keywords)
         matrices = _matrices(call, call.graph.outputs)
         return call.graph.output_structure.unflatten(call.as_arguments(row) for row in matrices)
 
@@ -409,7 +417,7 @@ def jacobian(function: Function, argnums: Argnums = 0) -> Function:
 
 
 def hessian(function: Function, argnums: Argnums = 0) -> Function:
-    r"""A function that gives all second derivatives: $H_{ij} = \partial^2 f/\partial x_i \partial x_j$.
+    r"""A function that gives $H_{ij} = \partial^2 f / \partial x_i \partial x_j$.
 
     >>> import numpy as np
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
@@ -419,15 +427,15 @@ def hessian(function: Function, argnums: Argnums = 0) -> Function:
 
     @functools.wraps(function)
     def derived(*arguments: Any, **keywords: Any) -> Any:
-        call = _record(function, argnums, arguments, keywords)
-        loss = _scalar_output(call, function, has_aux=False)
+        call = record_call(function, argnums, arguments, keywords)
+        loss = scalar_output(call, function, has_aux=False)
         gradients = pull_back([loss], [constant(1, dtype=loss.dtype)], call.inputs)
         return call.as_arguments([call.as_arguments(row) for row in _matrices(call, gradients)])
 
     return derived
 
 
-def _matrices(call: _Call, outputs: Sequence[Node]) -> list[list[Any]]:
+def _matrices(call: Call, outputs: Sequence[Node]) -> list[list[Any]]:
     """For each output, its Jacobian by each input, one row of the output at a time."""
     matrices: list[list[Any]] = []
     for output in outputs:
