@@ -1,25 +1,15 @@
-"""`check_gradients`: a gradient compared, three ways, with what does not use it.
-
-1. *Complex step*: Im f(x + ih) / h has no cancellation and is exact to rounding (W. Squire and
-   G. Trapp, 1998). It runs the graph, each choice made by the real part.
-2. *Central differences*: (f(x + h) − f(x − h)) / 2h of the function itself, on plain NumPy arrays.
-3. *Taylor slope*: |f(x + tv) − f(x) − t g·v| falls like t² if the gradient g is right, and like t
-   if it is not.
-
-Where the function takes another branch on the two sides of a point there is a kink, and no
-derivative to compare with: it is reported, with its line, and is not a failure.
-"""
+"""One comparison in progress: the function along a direction, numerically and by its gradient."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.certificate.report import Certificate, Entry
 from chainrule.derivatives import Argnums, Call, record_call, scalar_output
 from chainrule.errors import ChainruleError, GradientError
 from chainrule.gradient import pull_back
@@ -27,7 +17,7 @@ from chainrule.graph import Node, constant
 from chainrule.interpreter import evaluate_nodes
 from chainrule.pytrees import flatten
 
-__all__ = ["Certificate", "Entry", "check_gradients"]
+__all__ = ["Comparison"]
 
 Array = NDArray[Any]
 _EVERY_ENTRY = 200
@@ -37,139 +27,7 @@ _COMPLEX_STEP = 1e-30
 _SLOPE = 1.9
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One compared derivative: of one entry of an argument, or along a direction.
-
-    ``allowed`` is the difference that rounding and the step can explain.
-    """
-
-    name: str
-    gradient: float
-    numeric: float
-    allowed: float
-
-    @property
-    def relative(self) -> float:
-        """|a − n| / (|a| + |n|), 0 where both are 0."""
-        scale = abs(self.gradient) + abs(self.numeric)
-        return abs(self.gradient - self.numeric) / scale if scale else 0.0
-
-    @property
-    def right(self) -> bool:
-        """Whether the difference is within what is allowed."""
-        return abs(self.gradient - self.numeric) <= self.allowed
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What was compared, and how closely it agrees; true if nothing is wrong.
-
-    ``complex_step`` and ``central`` are the entries compared, ``slope`` the Taylor slope (None for
-    a function that is linear to rounding), ``kinks`` the places where there is no derivative to
-    compare with, ``notes`` what could not be done and why.
-    """
-
-    function: str
-    entries: int
-    complex_step: tuple[Entry, ...]
-    central: tuple[Entry, ...]
-    slope: float | None
-    linear: bool
-    kinks: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    problems: tuple[str, ...] = field(default=())
-
-    @property
-    def passed(self) -> bool:
-        """Whether no comparison failed and at least one was made."""
-        return not self.problems
-
-    def __bool__(self) -> bool:
-        return self.passed
-
-    def worst(self, which: str = "central") -> Entry | None:
-        """The entry that disagrees most, of ``"central"`` or ``"complex_step"``."""
-        entries: tuple[Entry, ...] = getattr(self, which)
-        return max(entries, key=lambda entry: (not entry.right, entry.relative), default=None)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The certificate as plain data."""
-        return {
-            "function": self.function,
-            "passed": self.passed,
-            "entries": self.entries,
-            "slope": self.slope,
-            "linear": self.linear,
-            "kinks": list(self.kinks),
-            "notes": list(self.notes),
-            "problems": list(self.problems),
-            **{
-                which: [vars(entry) | {"relative": entry.relative} for entry in entries]
-                for which, entries in (
-                    ("complex_step", self.complex_step),
-                    ("central", self.central),
-                )
-            },
-        }
-
-    def raise_if_wrong(self) -> None:
-        """Raise GradientError with the problems if there are any."""
-        if self.problems:
-            raise GradientError(f"The gradient of {self.function} is wrong. " + str(self))
-
-    def __str__(self) -> str:
-        lines = [f"gradient of {self.function}: {'right' if self.passed else 'WRONG'}"]
-        for title, which in (("complex step", "complex_step"), ("central differences", "central")):
-            entries: tuple[Entry, ...] = getattr(self, which)
-            worst = self.worst(which)
-            if worst is None:
-                lines.append(f"  {title:<20}not compared")
-                continue
-            lines.append(
-                f"  {title:<20}{len(entries)} compared, largest relative error "
-                f"{worst.relative:.1e} ({worst.name}: {worst.gradient:.6g}, numerically "
-                f"{worst.numeric:.6g})"
-            )
-        slope = "exactly linear" if self.linear else "not measured"
-        if self.slope is not None:
-            slope = f"{self.slope:.2f} (2.00 when right)"
-        lines.append(f"  {'Taylor slope':<20}{slope}")
-        lines.extend(f"  {text}" for text in (*self.problems, *self.kinks, *self.notes))
-        return "\n".join(lines)
-
-
-def check_gradients(
-    function: Callable[..., Any],
-    *arguments: Any,
-    argnums: Argnums | None = None,
-    gradient: Any = None,
-    seed: int = 0,
-) -> Certificate:
-    """Check a gradient against the complex step, central differences and the Taylor slope.
-
-    function   a scalar function of arrays
-    arguments  where to check it; random numbers are better than zeros
-    argnums    the arguments to differentiate by, by position or name; all real ones by default
-    gradient   a gradient of your own to check in place of ours: nested as the argument (a tuple
-               for several), or a function of the arguments that gives it
-    seed       of the entries and directions that are drawn where there are many
-
-    Up to 200 entries are all compared; of more, 60 entries and 5 directions are drawn.
-
-    >>> import numpy as np
-    >>> x = np.array([0.5, -1.0])
-    >>> print(check_gradients(lambda x: np.sum(np.sin(x)), x).slope > 1.9)
-    True
-    >>> bool(check_gradients(lambda x: np.sum(x**2), x, gradient=x))
-    False
-
-    Raises GradientError where the function is not a scalar function of real numbers.
-    """
-    return _Check(function, arguments, argnums, gradient, seed).certificate()
-
-
-class _Check:
+class Comparison:
     """One comparison in progress: the function of one flat vector, and what is known of it."""
 
     def __init__(
@@ -182,7 +40,7 @@ class _Check:
     ) -> None:
         self.function, self.arguments = function, arguments
         self.rng = np.random.default_rng(seed)
-        chosen = _real_arguments(arguments) if argnums is None else argnums
+        chosen = real_arguments(arguments) if argnums is None else argnums
         self.call: Call = record_call(function, chosen, arguments, {})
         self.loss = scalar_output(self.call, function, has_aux=False)
         self.inputs = self.call.inputs
@@ -472,7 +330,7 @@ def _like(leaf: Any, value: Any) -> Any:
     return float(value) if isinstance(leaf, float) and not isinstance(leaf, np.generic) else value
 
 
-def _real_arguments(arguments: tuple[Any, ...]) -> tuple[int, ...]:
+def real_arguments(arguments: tuple[Any, ...]) -> tuple[int, ...]:
     """The positions of the arguments whose numbers are all floating point."""
     chosen: list[int] = []
     for position, given in enumerate(arguments):
