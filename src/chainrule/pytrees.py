@@ -22,7 +22,7 @@ class Structure:
     ``children`` the structures below. ``None`` values are empty containers of kind NoneType.
     """
 
-    kind: type | None
+    kind: Any
     keys: tuple[Any, ...]
     children: tuple[Structure, ...]
 
@@ -86,18 +86,17 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
 
 
 def _take_apart(tree: Any, leaves: list[Any]) -> Structure:
-    kind = cast(type, type(tree))
+    kind: Any = cast(Any, type(tree))
     if tree is None:
         return Structure(kind, (), ())
     if isinstance(tree, dict):
         items: list[tuple[Any, Any]] = list(cast("dict[Any, Any]", tree).items())
     elif isinstance(tree, tuple) and hasattr(kind, "_fields"):
-        names = cast("tuple[str, ...]", getattr(kind, "_fields"))  # noqa: B009 - typed access
-        items = list(zip(names, cast("tuple[Any, ...]", tree), strict=True))
+        items = list(zip(kind._fields, cast("tuple[Any, ...]", tree), strict=True))
     elif isinstance(tree, list | tuple) and kind in (list, tuple):
         items = list(enumerate(cast("list[Any]", tree)))
-    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        items = [(field.name, getattr(tree, field.name)) for field in dataclasses.fields(tree)]
+    elif dataclasses.is_dataclass(kind):
+        items = [(field.name, getattr(tree, field.name)) for field in dataclasses.fields(kind)]
     else:
         leaves.append(tree)
         return _LEAF

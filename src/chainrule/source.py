@@ -93,7 +93,7 @@ boundaries: set[CodeType] = set()
 def capture() -> Source:
     """The user's frames from here outward, up to one whose code is among the ``boundaries``."""
     frames: list[tuple[CodeType, int]] = []
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and frame.f_code not in boundaries:
         if is_user_code(frame.f_code):
             frames.append((frame.f_code, frame.f_lasti))
