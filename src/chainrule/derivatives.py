@@ -26,12 +26,15 @@ from chainrule.tracer import Recording, TracedArray, active_contexts, is_traced,
 __all__ = [
     "Argnums",
     "Call",
+    "argument_position",
     "grad",
     "gradient_graph",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
+    "name_of",
+    "positional_call",
     "record_call",
     "scalar_output",
     "value_and_grad",
@@ -153,14 +156,14 @@ def record_call(
     function: Function, argnums: Argnums, arguments: tuple[Any, ...], keywords: dict[str, Any]
 ) -> Call:
     """Trace a call, to differentiate it by the arguments that ``argnums`` chooses."""
-    positional, names, call = _positional(function, arguments, keywords)
+    positional, names, call = positional_call(function, arguments, keywords)
     single = isinstance(argnums, int | str)
     asked = [argnums] if isinstance(argnums, int | str) else list(argnums)
-    chosen = [_position(function, each, names) for each in asked]
+    chosen = [argument_position(function, each, names) for each in asked]
     return Call(record(call, positional), positional, chosen, single, names)
 
 
-def _positional(
+def positional_call(
     function: Function, arguments: tuple[Any, ...], keywords: dict[str, Any]
 ) -> tuple[tuple[Any, ...], list[str], Function]:
     """The arguments in one row, their names, and the function that takes them so."""
@@ -189,22 +192,25 @@ def _positional(
     return (*values, *bound.kwargs.values()), [*names, *by_name], call
 
 
-def _position(function: Function, asked: int | str, names: list[str]) -> int:
+def argument_position(function: Function, asked: int | str, names: list[str]) -> int:
+    """Where the argument stands that is asked for by position or name."""
     if isinstance(asked, str):
         if asked in names:
             return names.index(asked)
         raise GradientError(
-            f"{_name(function)} has no argument {asked!r} in this call. It has: {', '.join(names)}."
+            f"{name_of(function)} has no argument {asked!r} in this call. "
+            f"It has: {', '.join(names)}."
         )
     if not -len(names) <= asked < len(names):
         raise GradientError(
-            f"argnums={asked}, but {_name(function)} is called with {len(names)} "
+            f"argnums={asked}, but {name_of(function)} is called with {len(names)} "
             f"argument{'s' if len(names) != 1 else ''}: {', '.join(names)}."
         )
     return asked % len(names)
 
 
-def _name(function: Function) -> str:
+def name_of(function: Function) -> str:
+    """What to call a function in a message."""
     return getattr(function, "__name__", type(function).__name__)
 
 
@@ -213,18 +219,18 @@ def scalar_output(call: Call, function: Function, has_aux: bool) -> Node:
     outputs = call.graph.outputs
     if not outputs or (len(outputs) > 1 and not has_aux):
         raise GradientError(
-            f"{_name(function)} returns {len(outputs)} values; a gradient is of one number. "
+            f"{name_of(function)} returns {len(outputs)} values; a gradient is of one number. "
             "Return the loss alone, return (loss, others) with has_aux=True, or use jacobian."
         )
     loss: Node = outputs[0]  # pyright: ignore[reportGeneralTypeIssues]  # there is one
     if loss.shape != ():
         raise GradientError(
-            f"{_name(function)} returns an array of shape {loss.shape}; a gradient is of one "
+            f"{name_of(function)} returns an array of shape {loss.shape}; a gradient is of one "
             "number. Reduce it with np.sum or np.mean, or use chainrule.jacobian."
         )
     if not loss.differentiable:
         raise GradientError(
-            f"{_name(function)} returns a value of dtype {loss.dtype}, which has no gradient. "
+            f"{name_of(function)} returns a value of dtype {loss.dtype}, which has no gradient. "
             "Return a floating-point number."
         )
     return loss
