@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.errors import TrainingError
+from chainrule.errors import GuardError
 from chainrule.networks import Network
 from chainrule.pytrees import flatten
 from chainrule.simplification import simplify_graph
@@ -65,27 +65,31 @@ class Evaluation:
 
     def __call__(self, parameters: Tree, X: Array, y: Array | None) -> dict[str, float]:
         """The measures by name: ``loss``, and ``score`` for a network with a known task."""
-        key = X.shape
-        if key not in self._programs:
-            graph = simplify_graph(trace(self._measure, parameters, X, y))
-            self._programs[key] = self.engine(graph)
-        arrays = [*flatten(parameters)[0], X, *(() if y is None else (y,))]
+        data = (X,) if y is None else (X, y)
+        arrays = [*flatten(parameters)[0], *data]
+        key = tuple((array.shape, array.dtype) for array in arrays)
         with np.errstate(all="ignore"):
-            loss, *outputs = self._programs[key](*arrays)
+            try:
+                loss, *outputs = self._program(key, parameters, X, y)(*arrays)
+            except GuardError:  # the program takes another branch than when it was traced
+                del self._programs[key]
+                loss, *outputs = self._program(key, parameters, X, y)(*arrays)
         measures = {"loss": float(loss)}
         model = self.objective.model
         if outputs and self.task and y is not None and isinstance(model, Network):
             measures["score"] = score_of(model, outputs[0], y, self.task)
         return measures
 
+    def _program(self, key: Any, parameters: Tree, X: Array, y: Array | None) -> Any:
+        program = self._programs.get(key)
+        if program is None:
+            graph = simplify_graph(trace(self._measure, parameters, X, y))
+            program = self._programs[key] = self.engine(graph)
+        return program
+
     def _measure(self, parameters: Tree, X: Any, y: Any) -> tuple[Any, ...]:
         model = self.objective.model
         _, reported = self.objective(parameters, X, y, None)
-        if np.shape(reported) != ():
-            raise TrainingError(
-                f"The loss has shape {np.shape(reported)}; it must be one number. Reduce it with "
-                "np.sum or np.mean."
-            )
         if isinstance(model, Network) and self.task:
             return reported, model.predict(parameters, X)
         return (reported,)

@@ -14,9 +14,10 @@ __all__ = ["History"]
 class History:
     """Columns of numbers with one row for each epoch, counted from 0.
 
-    ``loss`` is the loss reported, over the epoch's batches, each before its update; ``objective``
-    the loss minimised, where it is another; ``learning_rate`` the rate at the epoch's last step;
-    ``validation_loss`` and ``validation_score`` belong to the parameters after the epoch.
+    ``loss`` is the loss reported: the mean over the epoch's samples, each batch before its update
+    (for L-BFGS, the loss after the iteration); ``objective`` the loss minimised, where it is
+    another; ``learning_rate`` the rate at the epoch's last step; ``validation_loss`` and
+    ``validation_score`` belong to the parameters after the epoch.
 
     >>> history = History()
     >>> history.append({"loss": 0.5})
@@ -32,26 +33,48 @@ class History:
 
     def append(self, row: Mapping[str, float]) -> None:
         """Add an epoch."""
-        before = len(self)
+        if row.keys() != self.columns.keys():
+            self._make_room(row, 1)
         for name, value in row.items():
-            column = self.columns.get(name)
-            if column is None:
-                # A quantity that appears later has no value in the epochs before.
-                column = self.columns[name] = [float("nan")] * before
-            column.append(value)
+            self.columns[name].append(value)
 
     def extend(self, columns: Mapping[str, NDArray[np.float64]]) -> None:
         """Add many epochs: a column of numbers for each quantity, all of one length."""
-        before = len(self)
+        if columns.keys() != self.columns.keys():
+            self._make_room(columns, max((len(values) for values in columns.values()), default=0))
         for name, values in columns.items():
-            column = self.columns.setdefault(name, [float("nan")] * before)
-            column.extend(values.tolist())
+            self.columns[name].extend(values.tolist())
+
+    def _make_room(self, names: Mapping[str, object], count: int) -> None:
+        """A quantity has no value in the epochs in which it was not measured: not a number."""
+        before = len(self)
+        for name in names:
+            self.columns.setdefault(name, [float("nan")] * before)
+        for name, column in self.columns.items():
+            if name not in names:
+                column.extend([float("nan")] * count)
+
+    def copy(self) -> History:
+        """A history of its own, with the same numbers."""
+        return History(self.columns)
 
     def __len__(self) -> int:
         return max((len(column) for column in self.columns.values()), default=0)
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
+        if name not in self.columns:
+            raise KeyError(f"{name!r} was not recorded; there are: {', '.join(self.columns)}.")
         return np.array(self.columns[name], dtype=np.float64)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, History):
+            return NotImplemented
+        return list(self) == list(other) and all(
+            np.array_equal(self[name], other[name], equal_nan=True) for name in self
+        )
+
+    def __hash__(self) -> int:
+        raise TypeError("a History changes, so it has no hash")
 
     def __contains__(self, name: object) -> bool:
         return name in self.columns

@@ -24,10 +24,13 @@ class Interruption:
 def interruptible() -> Generator[Interruption]:
     """Note Ctrl-C while the block runs instead of raising KeyboardInterrupt.
 
-    Signals reach the main thread only; in another thread nothing is changed.
+    Signals reach the main thread only; in another thread nothing is changed. Nor is it in a process
+    that ignores Ctrl-C, such as one in a shell's background.
     """
     interruption = Interruption()
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()
+    if not main or before in (signal.SIG_IGN, None):
         yield interruption
         return
 
@@ -36,7 +39,7 @@ def interruptible() -> Generator[Interruption]:
             raise KeyboardInterrupt
         interruption.asked = True
 
-    before = signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, note)
     try:
         yield interruption
     finally:

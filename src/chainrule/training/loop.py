@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.errors import DivergedError, GuardError
 from chainrule.networks import Network
 from chainrule.pytrees import Structure, flatten
 from chainrule.training.batches import Batches, take
-from chainrule.training.divergence import diverged
+from chainrule.training.divergence import Moment, diverged, find
 from chainrule.training.evaluation import Evaluation
 from chainrule.training.interruption import Interruption, interruptible
 from chainrule.training.settings import Settings
@@ -53,35 +54,52 @@ class Loop:
         model = self.objective.model
         self._steps: dict[int, tuple[Structure, Step]] = {}
         self._last: Any = None
+        self._before, self._saved_at = 0.0, -math.inf
+        self._errors: Any = {}
         self.drops = isinstance(model, Network) and any(rate > 0 for rate in model.rates)
 
     def start(self, parameters: Tree) -> State:
         """The state before the first step."""
+        memory = Flat.of(self.settings.optimizer.initialize(parameters))
+        dtype = np.result_type(*flatten(parameters)[0])
+        # A Python number in the state adapts to any dtype, an array from a checkpoint does not.
+        leaves = [np.array(leaf, dtype) if type(leaf) is float else leaf for leaf in memory.leaves]
         return State(
             weights=Flat.of(parameters),
-            memory=Flat.of(self.settings.optimizer.initialize(parameters)),
+            memory=Flat(leaves, memory.structure),
             schedule=self.settings.schedule.initialize(),
         )
 
     def run(self, state: State) -> Run:
         """Train from a state on, until the epochs are done or something stops it."""
-        began = time.monotonic() - state.seconds
-        self._saved_at = time.monotonic()
-        stopped = "epochs"
+        self._before, self._saved_at = state.seconds, time.monotonic()
+        self._errors = np.geterr()
         with (
             interruptible() as interruption,
             np.errstate(all="ignore"),
             one_thread_unless_large(self._largest_product(state)),
         ):
-            while state.epoch < self.settings.epochs:
-                reason = self._advance(state, interruption, began)
-                if reason:
-                    stopped = reason
-                    break
-            state.seconds = time.monotonic() - began
+            began = time.monotonic()
+            stopped = self._until_stopped(state, interruption, began)
+            state.seconds = self._before + time.monotonic() - began
+            result = self._result(state, stopped)
             if self.save is not None:
-                self.save(state)
-            return self._result(state, stopped)
+                self._save(state, began)
+            return result
+
+    def _until_stopped(self, state: State, interruption: Interruption, began: float) -> str:
+        """Train; why it ended."""
+        reason = self._ended_before(state)
+        while reason is None and state.epoch < self.settings.epochs:
+            reason = self._advance(state, interruption, began)
+        return reason or "epochs"
+
+    def _ended_before(self, state: State) -> str | None:
+        """Why a run that is resumed had ended, where going on would add to what was complete."""
+        if state.batch or not state.epoch:
+            return None
+        loss = state.history.columns["loss"][-1] if len(state.history) else math.inf
+        return self._reason(state, loss, 0.0)
 
     def _advance(self, state: State, interruption: Interruption, began: float) -> str | None:
         """Finish the epoch; why to stop, or None."""
@@ -93,14 +111,13 @@ class Loop:
     def _epoch(self, state: State, interruption: Interruption, began: float) -> bool:
         """The steps of one epoch that are left; whether it was finished."""
         settings, batches = self.settings, self.batches
-        deadline = math.inf if settings.max_time is None else began + settings.max_time
-        finished = True
+        wake = self._wake(began)
         reported, objective = state.sums
         for rows in batches.of_epoch(state.epoch, state.batch):
             X, y = (self.X, self.y) if batches.whole else (self.X[rows], take(rows, self.y))
             masks = self._masks(state, len(rows))
-            step = self._step_for(state, X, y, masks)
             rate = settings.schedule(state.updates, state.epoch, state.schedule)
+            step = self._step_for(state, X, y, masks, rate)
             memory = state.memory.leaves
             inputs = [
                 *state.weights.leaves,
@@ -110,10 +127,15 @@ class Loop:
                 *(() if masks is None else flatten(masks)[0]),
                 np.float64(rate),
             ]
-            *values, loss, shown = step.run(*inputs)
-            if not math.isfinite(loss):
+            try:
+                *values, loss, shown = step.run(*inputs)
+            except GuardError:
+                arguments = (state.parameters, state.memory.tree, X, y, masks, rate, inputs)
+                step, (*values, loss, shown) = self.stepper.other_branch(*arguments)
+                self._remember(state, len(rows), step)
+            if not (math.isfinite(loss) and math.isfinite(shown)):
                 raise self._diverged(state, step, inputs, rate)
-            self._last = (step, inputs, rate)
+            self._last = (step, inputs, rate, state.epoch, not state.updates)
             count = step.parameter_count
             state.weights = Flat(values[:count], state.weights.structure)
             state.memory = Flat(values[count:], step.memory_structure)
@@ -122,28 +144,55 @@ class Loop:
             state.batch += 1
             state.updates += 1
             state.sums = (reported, objective)
-            if interruption.asked or time.monotonic() > deadline:
-                finished = state.batch == batches.count
-                break
-        return finished
+            if interruption.asked or time.monotonic() > wake:
+                if state.batch == batches.count:
+                    break
+                if interruption.asked or time.monotonic() > self._deadline(began):
+                    return False
+                self._save(state, began)
+                wake = self._wake(began)
+        return True
+
+    def _deadline(self, began: float) -> float:
+        """When this sitting must end."""
+        return math.inf if self.settings.max_time is None else began + self.settings.max_time
+
+    def _wake(self, began: float) -> float:
+        """When to look up in the middle of an epoch: for the deadline or a checkpoint."""
+        if self.save is None:
+            return self._deadline(began)
+        return min(self._deadline(began), self._saved_at + self.settings.checkpoint_every)
+
+    def _save(self, state: State, began: float) -> None:
+        """Keep the state, if it is one to keep."""
+        if self.save is None:
+            return
+        self._check_finite(state)
+        state.seconds = self._before + time.monotonic() - began
+        self.save(state)
+        self._saved_at = time.monotonic()
 
     def _largest_product(self, state: State) -> int:
         """The operations of the largest matrix product in a step."""
         rows = next(self.batches.of_epoch(0))
-        step = self._step_for(
-            state, self.X[rows], take(rows, self.y), self._masks(state, len(rows))
-        )
-        return operations(step.graph)
+        X, y = self.X[rows], take(rows, self.y)
+        return operations(self._step_for(state, X, y, self._masks(state, len(rows))).graph)
 
-    def _step_for(self, state: State, X: Array, y: Array | None, masks: Any) -> Step:
+    def _step_for(
+        self, state: State, X: Array, y: Array | None, masks: Any, rate: float = 0.1
+    ) -> Step:
         """The compiled step for a batch, which is mostly the one used last."""
         known = self._steps.get(len(X))
-        if known is not None and known[0] is state.memory.structure:
+        structure = state.memory.structure
+        if known is not None and (known[0] is structure or known[0] == structure):
             return known[1]
-        step = self.stepper.step(state.parameters, state.memory.tree, X, y, masks)
-        if state.memory.structure == step.memory_structure and not step.graph.static:
-            self._steps[len(X)] = (step.memory_structure, step)
+        step = self.stepper.step(state.parameters, state.memory.tree, X, y, masks, rate)
+        self._remember(state, len(X), step)
         return step
+
+    def _remember(self, state: State, count: int, step: Step) -> None:
+        if state.memory.structure == step.memory_structure and not step.graph.static:
+            self._steps[count] = (step.memory_structure, step)
 
     def _masks(self, state: State, count: int) -> Any:
         model = self.objective.model
@@ -152,42 +201,74 @@ class Loop:
         rng = self.batches.mask_generator(state.epoch, state.batch)
         return model.dropout_masks(rng, count, state.weights.leaves[0].dtype)
 
-    def _diverged(self, state: State, step: Step, inputs: list[Any], rate: float) -> Exception:
+    def _diverged(self, state: State, step: Step, inputs: list[Any], rate: float) -> DivergedError:
         """The error for a loss that is not finite: in this step, or in the one before."""
-        if all(np.isfinite(value).all() for value in inputs):
-            return diverged(step.graph, inputs, state.epoch, rate)
-        before, arrays, rate = self._last
-        return diverged(before.graph, arrays, state.epoch, rate)
+        epoch, first = state.epoch, not (state.updates or state.batch or state.epoch)
+        parameters = inputs[: step.parameter_count]
+        if self._last is not None and not all(np.isfinite(each).all() for each in parameters):
+            step, inputs, rate, *when = self._last
+            epoch, first = when or (epoch, first)
+        return self._explained(step, inputs, rate, epoch, first=first)
+
+    def _explained(
+        self,
+        step: Step,
+        inputs: list[Any],
+        rate: float | None,
+        epoch: int,
+        *,
+        first: bool,
+        ended: bool = False,
+    ) -> DivergedError:
+        clipped = self.settings.clip_norm is not None or self.settings.clip_value is not None
+        network = isinstance(self.objective.model, Network)
+        moment = Moment(epoch, rate, first, ended, clipped, network)
+        return diverged(find(step.graph, inputs, step.parameter_count), moment)
+
+    def _check_finite(self, state: State) -> None:
+        """Raise DivergedError where the last update left parameters that are not finite."""
+        if not all(np.isfinite(leaf).all() for leaf in state.weights.leaves) and self._last:
+            step, inputs, rate, *when = self._last
+            epoch, first = when or (state.epoch, False)
+            raise self._explained(step, inputs, rate, epoch, first=first)
 
     def _after_epoch(self, state: State, began: float) -> str | None:
         """Record the epoch that has just been done; why to stop, or None."""
         settings, schedule = self.settings, self.settings.schedule
-        reported, objective = (total / self.batches.n for total in state.sums)
-        row = {"loss": reported}
-        if self.objective.report is not None:
-            row["objective"] = objective
-        row["learning_rate"] = schedule(state.updates - 1, state.epoch, state.schedule)
-        watched = reported
-        if self.validation is not None:
-            measured = self.evaluation(state.parameters, *self.validation)
-            row.update({f"validation_{name}": value for name, value in measured.items()})
-            watched = row["validation_loss"]
+        row = self._row(state)
+        watched = row.get("validation_loss", row["loss"])
         state.history.append(row)
         state.schedule = schedule.observe(state.schedule, watched)
         state.epoch, state.batch, state.sums = state.epoch + 1, 0, (0.0, 0.0)
         self._note_best(state, watched)
         now = time.monotonic()
-        state.seconds = now - began
-        reason = self._reason(state, reported, watched, now - began)
-        if settings.callbacks:
-            event = self._event(state, row)
-            for callback in settings.callbacks:
-                if callback(event):
-                    reason = reason or "callback"
+        state.seconds = self._before + now - began
+        reason = self._reason(state, row["loss"], now - began)
+        if settings.callbacks and self._told(state, row):
+            reason = reason or "callback"
         if self.save is not None and now - self._saved_at > settings.checkpoint_every:
-            self.save(state)
-            self._saved_at = time.monotonic()
+            self._save(state, began)
         return reason
+
+    def _row(self, state: State) -> dict[str, float]:
+        """What is recorded of an epoch."""
+        schedule = self.settings.schedule
+        reported, objective = (total / self.batches.n for total in state.sums)
+        row = {"loss": reported}
+        if self.objective.report is not None:
+            row["objective"] = objective
+        row["learning_rate"] = schedule(state.updates - 1, state.epoch, state.schedule)
+        if self.validation is not None:
+            measured = self.evaluation(state.parameters, *self.validation)
+            row.update({f"validation_{name}": value for name, value in measured.items()})
+        return row
+
+    def _told(self, state: State, row: dict[str, float]) -> bool:
+        """Tell the callbacks of an epoch; whether one of them wants to stop."""
+        event = self._event(state, row)
+        with np.errstate(**self._errors):  # a callback's own warnings are its own
+            answers = [bool(callback(event)) for callback in self.settings.callbacks]
+        return any(answers)
 
     def _note_best(self, state: State, watched: float) -> None:
         if self.settings.patience is None and self.validation is None:
@@ -199,7 +280,7 @@ class Loop:
             if self.validation is not None and self.settings.restore_best:
                 state.best = state.weights.leaves
 
-    def _reason(self, state: State, loss: float, watched: float, seconds: float) -> str | None:
+    def _reason(self, state: State, loss: float, seconds: float) -> str | None:
         settings = self.settings
         if settings.stop_loss is not None and loss <= settings.stop_loss:
             return "loss"
@@ -224,15 +305,28 @@ class Loop:
 
     def _result(self, state: State, stopped: str) -> Run:
         best = state.best if self.settings.restore_best else None
-        parameters = state.parameters if best is None else state.weights.structure.unflatten(best)
-        loss = self.evaluation(parameters, self.X, self.y)["loss"]
+        self._check_finite(state)
+        weights = state.weights if best is None else Flat(best, state.weights.structure)
+        loss = self._final_loss(state, weights)
         return Run(
-            parameters=parameters,
+            parameters=weights.copied,
             history=state.history,
             stopped=stopped,
             loss=loss,
             epochs=state.epoch,
             best_epoch=None if best is None else state.best_epoch,
             seconds=state.seconds,
-            state=replace(state),
+            state=state.copy(),
         )
+
+    def _final_loss(self, state: State, weights: Flat) -> float:
+        """The reported loss of the parameters learned, which must be finite like any other."""
+        loss = self.evaluation(weights.tree, self.X, self.y)["loss"]
+        if math.isfinite(loss):
+            return loss
+        step = self.stepper.step(weights.tree, state.memory.tree, self.X, self.y, None)
+        memory = [state.memory.leaves[i] for i in step.traced_memory]
+        data = (self.X,) if self.y is None else (self.X, self.y)
+        rate = self._last[2] if self._last else None
+        first, inputs = not state.updates, [*weights.leaves, *memory, *data, np.float64(0.0)]
+        raise self._explained(step, inputs, rate, state.epoch, first=first, ended=True)

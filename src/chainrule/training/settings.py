@@ -4,16 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from chainrule.errors import SettingError
 from chainrule.interpreter import compile_graph
-from chainrule.networks.choices import COUNT, NATURAL, NONNEGATIVE, POSITIVE, check_setting
+from chainrule.networks.choices import (
+    ANY,
+    COUNT,
+    NATURAL,
+    NONNEGATIVE,
+    POSITIVE,
+    Range,
+    check_setting,
+)
 from chainrule.training.optimizers import Optimizer
 from chainrule.training.schedules import Schedule
 from chainrule.training.steps import Engine
 
 __all__ = ["Settings"]
+
+_RANGES: dict[str, Range] = {
+    "epochs": NATURAL,
+    "batch_size": COUNT,
+    "seed": NATURAL,
+    "patience": NATURAL,
+    "tolerance": NONNEGATIVE,
+    "clip_norm": POSITIVE,
+    "clip_value": POSITIVE,
+    "stop_loss": ANY,
+    "max_time": POSITIVE,
+    "checkpoint_every": NONNEGATIVE,
+}
+_MAY_BE_NONE = ("batch_size", "patience", "clip_norm", "clip_value", "stop_loss", "max_time")
 
 
 @dataclass(frozen=True)
@@ -38,32 +62,42 @@ class Settings:
     checkpoint_every: float = 10.0
 
     def __post_init__(self) -> None:
-        check_setting("epochs", self.epochs, NATURAL)
-        check_setting("seed", self.seed, NATURAL)
-        check_setting("tolerance", self.tolerance, NONNEGATIVE)
-        for name, value, allowed in (
-            ("batch_size", self.batch_size, COUNT),
-            ("patience", self.patience, COUNT),
-            ("clip_norm", self.clip_norm, POSITIVE),
-            ("clip_value", self.clip_value, POSITIVE),
-            ("max_time", self.max_time, POSITIVE),
-        ):
-            if value is not None:
-                check_setting(name, value, allowed)
+        for name, accepted in _RANGES.items():
+            value = getattr(self, name)
+            if value is None and name in _MAY_BE_NONE:
+                continue
+            check_setting(name, value, accepted)
+        for name in ("shuffle", "restore_best"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise SettingError(f"{name}={getattr(self, name)!r} must be True or False.")
         for callback in self.callbacks:
             if not callable(callback):
-                raise SettingError(f"callbacks holds {callback!r}, which cannot be called.")
+                raise SettingError(
+                    f"callbacks holds {callback!r}, which cannot be called. A callback is a "
+                    "function of an Epoch."
+                )
+        if not callable(cast(Any, self.engine)):
+            raise SettingError(
+                f"engine={self.engine!r} cannot be called. An engine is a function from a graph to "
+                "a function of its arguments' arrays."
+            )
 
     def fingerprint(self) -> dict[str, Any]:
         """What must be the same for a checkpoint to go on as if it had never been interrupted."""
         return {
             "optimizer": self.optimizer.text,
             "schedule": self.schedule.text,
-            "batch_size": self.batch_size,
-            "shuffle": self.shuffle,
-            "seed": self.seed,
-            "patience": self.patience,
-            "tolerance": self.tolerance,
-            "clip_norm": self.clip_norm,
-            "clip_value": self.clip_value,
+            "batch_size": _plain(self.batch_size),
+            "shuffle": bool(self.shuffle),
+            "seed": int(self.seed),
+            "patience": _plain(self.patience),
+            "tolerance": float(self.tolerance),
+            "restore_best": bool(self.restore_best),
+            "clip_norm": _plain(self.clip_norm),
+            "clip_value": _plain(self.clip_value),
         }
+
+
+def _plain(value: Any) -> int | float | None:
+    """A number as Python's, whatever library it came from."""
+    return cast(Any, value).item() if isinstance(value, np.generic) else value

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from chainrule.pytrees import Structure, flatten
 from chainrule.training.history import History
@@ -29,6 +31,11 @@ class Flat:
     def tree(self) -> Tree:
         """The pytree, put together."""
         return self.structure.unflatten(self.leaves)
+
+    @property
+    def copied(self) -> Tree:
+        """The pytree, put together of copies, which its receiver may change."""
+        return self.structure.unflatten(np.array(leaf) for leaf in self.leaves)
 
 
 @dataclass
@@ -59,10 +66,23 @@ class State:
         """The parameters as the model has them."""
         return self.weights.tree
 
+    def copy(self) -> State:
+        """A state to go on from, while this one stays as it is."""
+        return replace(self, schedule=dict(self.schedule), history=self.history.copy())
+
 
 @dataclass(frozen=True)
 class Epoch:
-    """What a callback is told after an epoch, which is counted from 0."""
+    """What a callback is told after an epoch.
+
+    ``number``      the epoch, counted from 0
+    ``epochs``      how many there will be, unless something stops the run
+    ``loss``        the loss reported of this epoch
+    ``values``      the epoch's row of the history, by name
+    ``parameters``  a copy of the parameters after the epoch
+    ``seconds``     the time that training has taken so far
+    ``history``     all epochs up to this one
+    """
 
     number: int
     epochs: int
@@ -74,8 +94,8 @@ class Epoch:
 
     @property
     def parameters(self) -> Tree:
-        """The parameters after the epoch, as the model has them."""
-        return self.weights.tree
+        """A copy of the parameters after the epoch, as the model has them."""
+        return self.weights.copied
 
 
 @dataclass(frozen=True)

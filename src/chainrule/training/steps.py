@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.derivatives import value_and_grad
-from chainrule.errors import GradientError, SettingError
+from chainrule.errors import GradientError, GuardError, SettingError
 from chainrule.graph import Graph
 from chainrule.interpreter import compile_graph
 from chainrule.networks import Network
@@ -27,6 +27,7 @@ Array = NDArray[Any]
 Tree = Any
 Engine = Callable[[Graph], Callable[..., list[Array]]]
 """What makes a graph ready to run: from a graph to a function of its arguments' arrays."""
+_MOST_BRANCHES = 16
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class Stepper:
     """Makes and keeps the steps of a training run.
 
     A step is traced again when the batch has another size, or the optimiser's state another
-    structure than before (an own optimiser may begin with an empty one).
+    structure than before (an own optimiser may begin with an empty one), or when the program takes
+    another branch than in the traces so far.
     """
 
     objective: Objective
@@ -89,17 +91,54 @@ class Stepper:
     engine: Engine = compile_graph
     clip_norm: float | None = None
     clip_value: float | None = None
-    _steps: dict[Any, Step] = field(default_factory=dict[Any, Step])
+    _steps: dict[Any, list[Step]] = field(default_factory=dict[Any, list[Step]])
 
-    def step(self, parameters: Tree, state: Tree, X: Array, y: Array | None, masks: Tree) -> Step:
+    def step(
+        self,
+        parameters: Tree,
+        state: Tree,
+        X: Array,
+        y: Array | None,
+        masks: Tree,
+        rate: float = 0.1,
+    ) -> Step:
         """The compiled step for arguments like these."""
         key = _kind_of((parameters, state, X, y, masks))
-        step = self._steps.get(key)
-        if step is None:
-            graph = trace(self._compute, parameters, state, X, y, masks, 0.1)
-            step = Step(simplify_graph(graph), self.engine, len(flatten(parameters)[0]))
-            self._steps[key] = step
-        return step
+        steps = self._steps.get(key)
+        if steps is None:
+            steps = self._steps[key] = [self._trace(parameters, state, X, y, masks, rate)]
+        return steps[0]
+
+    def other_branch(
+        self,
+        parameters: Tree,
+        state: Tree,
+        X: Array,
+        y: Array | None,
+        masks: Tree,
+        rate: float,
+        inputs: list[Any],
+    ) -> tuple[Step, list[Array]]:
+        """The step for the branch that the program takes for these values, and its outputs.
+
+        For use where the step last used was made for another branch.
+        """
+        steps = self._steps[_kind_of((parameters, state, X, y, masks))]
+        for step in steps[1:]:
+            try:
+                outputs = step.run(*inputs)
+            except GuardError:
+                continue
+            steps.remove(step)
+            steps.insert(0, step)
+            return step, outputs
+        steps.insert(0, self._trace(parameters, state, X, y, masks, rate))
+        del steps[_MOST_BRANCHES:]
+        return steps[0], steps[0].run(*inputs)
+
+    def _trace(self, *arguments: Any) -> Step:
+        graph = trace(self._compute, *arguments)
+        return Step(simplify_graph(graph), self.engine, len(flatten(arguments[0])[0]))
 
     def _compute(
         self,
@@ -148,10 +187,11 @@ def _updated(
             f"{', '.join(structure.paths())}; they must be nested as {', '.join(wanted.paths())}."
         )
     for old, new, path in zip(before, leaves, wanted.paths("parameters"), strict=True):
-        if np.shape(new) != np.shape(old) or new.dtype != old.dtype:
+        dtype = np.result_type(new)
+        if np.shape(new) != np.shape(old) or dtype != old.dtype:
             raise SettingError(
                 f"The optimizer {optimizer.name} turned {path} of shape {np.shape(old)} and dtype "
-                f"{old.dtype} into shape {np.shape(new)} and dtype {new.dtype}; it must keep both."
+                f"{old.dtype} into shape {np.shape(new)} and dtype {dtype}; it must keep both."
             )
     return new_parameters, new_state
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from chainrule.data import split
-from chainrule.errors import SettingError, TrainingError
+from chainrule.errors import SettingError
 from chainrule.interpreter import compile_graph
 from chainrule.networks import Network
+from chainrule.networks.choices import NATURAL, NONNEGATIVE, check_setting
+from chainrule.networks.inputs import check_parameters
 from chainrule.networks.losses import Loss
 from chainrule.networks.losses import loss as choose_loss
 from chainrule.pytrees import flatten
-from chainrule.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from chainrule.training.checkpoints import Checkpoint, check_place, write_checkpoint
 from chainrule.training.evaluation import Evaluation
-from chainrule.training.lbfgs import LBFGS, LbfgsLoop
+from chainrule.training.lbfgs import LBFGS, lbfgs_loop
 from chainrule.training.loop import Loop
 from chainrule.training.optimizers import gradient_descent
 from chainrule.training.optimizers import optimizer as choose_optimizer
+from chainrule.training.resuming import facts_of, resumed
+from chainrule.training.samples import Samples, check_reported, chosen_dtype
+from chainrule.training.schedules import Schedule
 from chainrule.training.schedules import schedule as choose_schedule
 from chainrule.training.settings import Settings
 from chainrule.training.state import Run, State, Tree
@@ -69,17 +73,17 @@ def train(
 
     model          a `Network`, or a NumPy function ``(parameters, X, y) -> loss`` (without ``y``
                    where none is given)
-    X, y           inputs (n, features) and targets; ``y`` of shape (n, outputs), or (n,) class
-                   numbers for categorical cross-entropy
+    X, y           inputs (n, features) and targets; ``y`` of shape (n, outputs), or (n,) for a
+                   network with one output, or (n,) class numbers for categorical cross-entropy
     parameters     where to start; a network draws its own from ``seed``
     optimizer      a name such as ``"adam"`` or ``"momentum(momentum=0.8)"``, ``"lbfgs"``, an
                    `Optimizer`, or a function ``(parameters, gradients, state, learning_rate) ->
                    (parameters, state)``
     learning_rate  the step size; 0.001 for the Adam family and RMSProp, 0.0001 for Lion, 0.01 for
-                   Adagrad, and 0.1 otherwise, unless given
+                   Adagrad, and 0.1 otherwise, unless given (L-BFGS finds its own)
     schedule       how the rate changes: a name such as ``"cosine"``, or ``(step, epoch) -> rate``
     epochs         how often to go through the data
-    batch_size     samples in a step; None is all of them
+    batch_size     samples in a step; None is all of them, which L-BFGS takes always
     shuffle, seed  whether batches are drawn afresh in each epoch, and what all draws start from
     validation     a fraction to hold out, or ``(X, y)``; its loss chooses the best parameters
     patience       stop after more than this many epochs without an improvement of ``tolerance``
@@ -88,11 +92,12 @@ def train(
     clip_norm      scale gradients down to this Euclidean norm over all of them
     clip_value     keep each gradient entry within this distance of 0
     stop_loss      stop when the reported loss is this or less
-    max_time       stop after this many seconds
+    max_time       stop after this many seconds; a resumed run has as many again
     callbacks      functions called with an `Epoch` after each epoch; a true result stops the run
     report         a loss to report in place of the one minimised, by name
     task           ``"classification"`` or ``"regression"``, to record accuracy or R² on validation
-    dtype          float64 or float32 for a network's parameters; X's own if that is float32
+    dtype          float64 or float32, for data and parameters; by default what the parameters
+                   are, or else X
     engine         makes the step's graph ready to run; NumPy's interpreter unless given
     checkpoint     a file to keep the run's state in, written whole every ``checkpoint_every``
                    seconds and at the end
@@ -109,21 +114,24 @@ def train(
     >>> run.stopped, run.parameters["W1"].round(3), run.parameters["b1"].round(3)
     ('epochs', array([[2.]]), array([[1.]]))
 
-    Raises SettingError for a setting out of range, TrainingError for data that does not fit, and
-    DivergedError, naming the epoch, the layer and the value, where a loss is no longer finite.
+    Raises SettingError for a setting out of range, DataError for data that does not fit,
+    DivergedError, naming the epoch, the layer and the value, where a loss is no longer finite,
+    TrainingError for a checkpoint of another run, and ModelFileError for one that cannot be read or
+    written.
     """
-    X, y, held_out = _data(model, X, y, dtype, validation, seed, task)
-    start = parameters
-    if start is None:
-        start = _initial(model, seed, X.dtype)
-    start = _floating(start)
-    chosen = LBFGS() if optimizer == "lbfgs" else optimizer
-    lbfgs = isinstance(chosen, LBFGS)
-    update = gradient_descent() if lbfgs else choose_optimizer(chosen)
-    rate = _default_rate(update.name) if learning_rate is None else learning_rate
+    task = _task(model, task)
+    check_setting("seed", seed, NATURAL)
+    given = None if parameters is None else _floating(parameters, dtype)
+    kind = chosen_dtype(X, dtype, given)
+    samples = Samples.of(model, X, y, kind, validation, seed, task)
+    start = given
+    if isinstance(model, Network):
+        start = model.initialize(seed, kind) if given is None else _fitting(model, given)
+    method = LBFGS.chosen(optimizer)
+    update = gradient_descent() if method else choose_optimizer(optimizer)
     settings = Settings(
         optimizer=update,
-        schedule=choose_schedule(schedule, base=rate, total=epochs, samples=len(X)),
+        schedule=_schedule(schedule, learning_rate, update.name, epochs, len(samples.X)),
         epochs=epochs,
         batch_size=batch_size,
         shuffle=shuffle,
@@ -135,54 +143,27 @@ def train(
         clip_value=clip_value,
         stop_loss=stop_loss,
         max_time=max_time,
-        callbacks=(callbacks,) if callable(callbacks) else tuple(callbacks),
+        callbacks=_callbacks(callbacks),
         engine=engine,
         checkpoint_every=checkpoint_every,
     )
-    objective = Objective(model, _report(model, report))
-    evaluation = Evaluation(objective, engine, task)
-    kind: Any = LbfgsLoop if lbfgs else Loop
-    loop: Loop = kind(objective, settings, X, y, evaluation, held_out)
-    facts = _facts(loop, model, chosen)
+    objective = Objective(model, _report(model, report, samples))
+    data = (samples.X, samples.y, Evaluation(objective, engine, task), samples.validation)
+    if method:
+        loop: Loop = lbfgs_loop(method, objective, settings, *data)
+    else:
+        loop = Loop(objective, settings, *data)
+    facts = facts_of(model, loop, samples, task, method.text if method else update.text)
+    if resume is None:
+        state = loop.start(_needed(start))
+    else:
+        memory = None if start is None else loop.start(start).memory.tree
+        state = resumed(resume, facts, start, memory)
     if checkpoint is not None:
         path = Path(checkpoint)
+        check_place(path, Checkpoint(state, facts, note))
         loop.save = lambda state: write_checkpoint(path, Checkpoint(state, facts, note))
-    state = loop.start(start) if resume is None else _resumed(resume, facts, start)
     return replace(loop.run(state), facts=facts, note=note)
-
-
-def _facts(loop: Loop, model: Model, optimizer: Any) -> dict[str, Any]:
-    """What a checkpoint records of its run, to refuse to go on with another."""
-    return {
-        "model": repr(model) if isinstance(model, Network) else getattr(model, "__name__", "own"),
-        "samples": len(loop.X),
-        **loop.settings.fingerprint(),
-        **({"optimizer": optimizer.text} if isinstance(optimizer, LBFGS) else {}),
-    }
-
-
-def _resumed(resume: Any, facts: dict[str, Any], start: Tree) -> State:
-    if isinstance(resume, Run):
-        return replace(resume.state)
-    if isinstance(resume, State):
-        return replace(resume)
-    path = Path(resume)
-    found = read_checkpoint(path)
-    for name, value in facts.items():
-        before = found.facts.get(name)
-        if before != value:
-            raise TrainingError(
-                f"The checkpoint {path} is of a run with {name} = {before!r}, and this one has "
-                f"{value!r}. Resume with the same settings, or start afresh without resume."
-            )
-    leaves, structure = flatten(found.state.parameters)
-    wanted, expected = flatten(start)
-    if structure != expected or any(
-        np.shape(a) != np.shape(b) or a.dtype != b.dtype
-        for a, b in zip(leaves, wanted, strict=True)
-    ):
-        raise TrainingError(f"The parameters in the checkpoint {path} are not those of this model.")
-    return found.state
 
 
 _RATES = {"adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "lion": 0.0001, "adagrad": 0.01}
@@ -192,7 +173,48 @@ def _default_rate(optimizer: str) -> float:
     return _RATES.get(optimizer, 0.1)
 
 
-def _report(model: Model, report: Any) -> Loss | None:
+def _schedule(
+    chosen: Any, learning_rate: float | None, optimizer: str, epochs: int, samples: int
+) -> Schedule:
+    """The learning rates, from a schedule's name and the rate to start from."""
+    rate = _default_rate(optimizer) if learning_rate is None else learning_rate
+    check_setting("learning_rate", rate, NONNEGATIVE)
+    check_setting("epochs", epochs, NATURAL)
+    made = choose_schedule(chosen, base=rate, total=max(epochs, 1), samples=samples)
+    if learning_rate is not None and (made.own or isinstance(chosen, Schedule)):
+        raise SettingError(
+            f"learning_rate={learning_rate!r} is given beside a schedule of your own, "
+            f"{made.name}, which sets the rate by itself. Leave one of the two out."
+        )
+    return made
+
+
+def _callbacks(callbacks: Any) -> tuple[Callable[..., Any], ...]:
+    if callable(callbacks):
+        return (callbacks,)
+    if not isinstance(callbacks, Iterable):
+        raise SettingError(f"callbacks={callbacks!r} cannot be called: give functions of an Epoch.")
+    return tuple(cast("Iterable[Callable[..., Any]]", callbacks))
+
+
+def _task(model: Model, task: str | None) -> str | None:
+    if task not in (None, "classification", "regression"):
+        raise SettingError(f"task={task!r} must be 'classification', 'regression' or None.")
+    if not isinstance(model, Network):
+        if not callable(cast(Any, model)):
+            raise SettingError(
+                f"The model is a {type(cast(Any, model)).__name__}: give a Network, or a NumPy "
+                "function (parameters, X, y) -> loss."
+            )
+        if task is not None:
+            raise SettingError(
+                f"task={task!r} asks for a score of a Network's outputs, and a function of your "
+                "own gives its loss alone. Leave task= out."
+            )
+    return task
+
+
+def _report(model: Model, report: Any, samples: Samples | None = None) -> Loss | None:
     if report is None:
         return None
     if not isinstance(model, Network):
@@ -201,36 +223,14 @@ def _report(model: Model, report: Any) -> Loss | None:
             "itself."
         )
     chosen = choose_loss(report, "report")
-    return None if chosen.text == model.criterion.text else chosen
+    if chosen.text == model.criterion.text:
+        return None
+    if samples is not None:
+        check_reported(model, chosen, samples)
+    return chosen
 
 
-def _initial(model: Model, seed: int, dtype: np.dtype[Any]) -> Tree:
-    if not isinstance(model, Network):
-        raise SettingError(
-            "parameters= is needed with a loss function of your own: the parameters to start from, "
-            "such as {'W': …, 'b': …}."
-        )
-    return model.initialize(seed, dtype)
-
-
-def _floating(parameters: Tree) -> Tree:
-    """Parameters that are floating-point arrays of their own."""
-    leaves, structure = flatten(parameters)
-    arrays: list[Array] = []
-    for leaf, path in zip(leaves, structure.paths("parameters"), strict=True):
-        array = np.array(leaf)
-        if array.dtype.kind != "f":
-            raise SettingError(
-                f"{path} has dtype {array.dtype}; training changes floating-point numbers. Convert "
-                "it with .astype(float)."
-            )
-        arrays.append(array)
-    if not arrays:
-        raise SettingError("parameters holds no arrays, so there is nothing to train.")
-    return structure.unflatten(arrays)
-
-
-def _data(
+def _data(  # pyright: ignore[reportUnusedFunction]
     model: Model,
     X: Any,
     y: Any,
@@ -239,66 +239,47 @@ def _data(
     seed: int,
     task: str | None,
 ) -> tuple[Array, Array | None, tuple[Array, Array | None] | None]:
-    """The training data and the validation data, as arrays of the parameters' dtype."""
-    X = np.asarray(X)
-    kind = np.dtype(dtype) if dtype is not None else np.dtype("float64")
-    if dtype is None and X.dtype == np.float32:
-        kind = X.dtype
-    X, y = _pair(model, X, y, kind, "")
-    if validation is None:
-        return X, y, None
-    if isinstance(validation, tuple):
-        return X, y, _pair(model, *validation, kind, "validation ")
-    labels = _labels(y) if task == "classification" and y is not None else None
-    kept, held = split(len(X), validation, seed, labels)
-    taken = (X[held], None if y is None else y[held])
-    return X[kept], None if y is None else y[kept], taken
+    samples = Samples.of(model, X, y, chosen_dtype(X, dtype, None), validation, seed, task)
+    return samples.X, samples.y, samples.validation
 
 
-def _labels(y: Array) -> Array:
-    return np.argmax(y, axis=1) if y.ndim == 2 and y.shape[1] > 1 else np.reshape(y, -1)
-
-
-def _pair(
-    model: Model, X: Any, y: Any, dtype: np.dtype[Any], which: str
-) -> tuple[Array, Array | None]:
-    X = _numbers(X, f"the {which}X")
-    if X.dtype.kind == "f" or isinstance(model, Network):
-        X = np.ascontiguousarray(X, dtype=dtype)
-    if X.ndim == 0 or not len(X):
-        raise TrainingError(f"The {which}X has shape {X.shape}: it holds no samples.")
-    if y is None:
-        if isinstance(model, Network):
-            raise TrainingError(f"A network needs targets: give {which}y.")
-        return X, None
-    y = _numbers(y, f"the {which}y")
-    if y.dtype.kind in "fb" or (isinstance(model, Network) and not _takes_classes(model, y)):
-        y = y.astype(dtype)
-    if y.ndim == 0 or len(y) != len(X):
-        raise TrainingError(
-            f"The {which}X has {len(X)} samples (shape {X.shape}), and the {which}y has shape "
-            f"{y.shape}: they must have as many rows."
+def _needed(start: Tree) -> Tree:
+    if start is None:
+        raise SettingError(
+            "parameters= is needed with a loss function of your own: the parameters to start from, "
+            "such as {'W': …, 'b': …}."
         )
-    return X, y
+    return start
 
 
-def _takes_classes(model: Network, y: Array) -> bool:
-    return model.criterion.targets == "classes" and y.ndim == 1
+def _floating(parameters: Tree, dtype: DTypeLike | None) -> Tree:
+    """Parameters that are floating-point arrays of their own."""
+    leaves, structure = flatten(parameters)
+    arrays: list[Array] = []
+    for leaf, path in zip(leaves, structure.paths("parameters"), strict=True):
+        array = np.array(leaf)
+        if array.dtype not in (np.dtype(np.float64), np.dtype(np.float32)):
+            advice = "Convert it with .astype(float)."
+            if isinstance(leaf, int | float):
+                advice = f"Write {leaf}.0."
+            raise SettingError(
+                f"{path} has dtype {array.dtype}; training changes numbers of dtype float64 or "
+                f"float32. {advice}"
+            )
+        if not np.isfinite(array).all():
+            raise SettingError(f"{path} is not finite to begin with. Start from other parameters.")
+        arrays.append(array if dtype is None else array.astype(chosen_dtype(None, dtype, None)))
+    if not arrays:
+        raise SettingError("parameters holds no arrays, so there is nothing to train.")
+    return structure.unflatten(arrays)
 
 
-def _numbers(values: Any, what: str) -> Array:
-    array = np.asarray(values)
-    if array.dtype.kind not in "biuf":
-        raise TrainingError(
-            f"{what[0].upper()}{what[1:]} has dtype {array.dtype}: training takes numbers. Encode "
-            "texts and categories first, for example with chainrule.data.Preparation."
+def _fitting(model: Network, parameters: Tree) -> Tree:
+    """A network's parameters, refused unless they are this network's."""
+    if not isinstance(parameters, dict):
+        raise SettingError(
+            f"parameters is a {type(parameters).__name__}; a Network takes a dict of "
+            f"{', '.join(model.parameter_shapes)}, as its initialize(seed) makes it."
         )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        row = int(np.argwhere(~np.isfinite(array))[0][0])
-        count = int((~np.isfinite(array)).sum())
-        raise TrainingError(
-            f"{what[0].upper()}{what[1:]} holds {count} value{'s' if count > 1 else ''} that "
-            f"{'are' if count > 1 else 'is'} missing or infinite, the first in row {row}. "
-            "Remove or replace them."
-        )
-    return array
+    check_parameters(cast("dict[str, Any]", parameters), model.parameter_shapes)
+    return cast(Any, parameters)
