@@ -119,7 +119,7 @@ def _plain(value: object) -> Any:
     """NumPy's numbers and arrays as Python's."""
     if isinstance(value, np.ndarray | np.generic):
         return cast(Any, value).tolist()
-    raise TypeError(f"a {type(value).__name__} is no plain data")
+    raise TypeError(f"of type {type(value).__name__}")
 
 
 def read_checkpoint(path: Path, classes: Mapping[str, type] | None = None) -> Checkpoint:

@@ -237,6 +237,8 @@ class Loop:
         settings, schedule = self.settings, self.settings.schedule
         row = self._row(state)
         watched = row.get("validation_loss", row["loss"])
+        if math.isnan(watched):
+            watched = math.inf  # a validation loss that is not a number is no gain
         state.history.append(row)
         state.schedule = schedule.observe(state.schedule, watched)
         state.epoch, state.batch, state.sums = state.epoch + 1, 0, (0.0, 0.0)

@@ -49,11 +49,14 @@ def _described(model: Any) -> str:
     )
 
 
-def resumed(resume: Any, facts: dict[str, Any], start: Tree, memory: Tree) -> State:
+def resumed(
+    resume: Any, facts: dict[str, Any], start: Tree, memory: Tree, *, own: bool = False
+) -> State:
     """The state to go on from: of a run, or in a checkpoint.
 
-    ``start`` and ``memory`` are how the parameters and the optimiser's state would begin; ``start``
-    is None where the user gave no parameters of an own function.
+    ``start`` and ``memory`` are how the parameters and the optimiser's state would begin, or None
+    where the user gave no parameters of an own function; ``own`` tells an optimiser of the user's,
+    whose state may change its structure.
 
     Raises TrainingError where it belongs to another run.
     """
@@ -70,10 +73,17 @@ def resumed(resume: Any, facts: dict[str, Any], start: Tree, memory: Tree) -> St
         state, where = found.state, f"in the checkpoint {path}"
     else:
         raise SettingError(
-            f"resume is a {type(resume).__name__}: give a Run, its state, or a checkpoint's file."
+            f"resume={resume!r} cannot be gone on from: give a Run, its state, or the path of a "
+            "checkpoint."
         )
     if start is not None:
         _check_alike(state, start, where)
+        if not own and state.memory.structure != flatten(memory)[1]:
+            name = facts["optimizer"].partition("(")[0]
+            raise TrainingError(
+                f"The optimiser's state {where} is not {name}'s. Resume with the optimizer that it "
+                "was trained with."
+            )
     return state
 
 

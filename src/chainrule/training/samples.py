@@ -85,12 +85,12 @@ def chosen_dtype(X: Any, dtype: DTypeLike | None, parameters: Any) -> np.dtype[A
     allowed = (np.dtype(np.float64), np.dtype(np.float32))
     if dtype is not None:
         try:
-            chosen = np.dtype(dtype)
+            chosen: np.dtype[Any] = np.dtype(dtype)
         except TypeError:
-            chosen = None
+            chosen = np.dtype(object)
         if chosen not in allowed:
             raise SettingError(f"dtype={dtype!r} is not offered: use 'float64' or 'float32'.")
-        return cast("np.dtype[Any]", chosen)
+        return chosen
     kinds = {getattr(leaf, "dtype", np.dtype(np.float64)) for leaf in flatten(parameters)[0]}
     if len(kinds) == 1:
         return next(iter(kinds)) if kinds <= set(allowed) else allowed[0]
@@ -126,20 +126,21 @@ def _labels(model: Any, y: Array | None, task: str | None) -> Array | None:
 def _pair(
     model: Any, X: Any, y: Any, dtype: np.dtype[Any], which: str
 ) -> tuple[Array, Array | None]:
-    X = _numbers(X, f"the {which}X")
+    inputs, targets = (f"The {which}{name}" if which else name for name in ("X", "y"))
+    X = _numbers(X, inputs)
     if X.ndim == 0 or not len(X):
-        raise DataError(f"The {which}X has shape {X.shape}: it holds no samples.")
+        raise DataError(f"{inputs} has shape {X.shape}: it holds no samples.")
     if X.dtype.kind == "f" or isinstance(model, Network):
         X = np.ascontiguousarray(X, dtype=dtype)
     if y is None:
         if isinstance(model, Network):
-            raise DataError(f"A network needs targets: give {which}y beside {which}X.")
+            raise DataError(f"{targets} is missing: a network learns from targets, one per sample.")
         return X, None
-    y = _numbers(y, f"the {which}y")
+    y = _numbers(y, targets)
     if y.ndim == 0 or len(y) != len(X):
         raise DataError(
-            f"The {which}X has {len(X)} samples (shape {X.shape}), and the {which}y has shape "
-            f"{y.shape}: they must have as many rows."
+            f"{inputs} has {len(X)} samples (shape {X.shape}), and its y has shape {y.shape}: give "
+            "one target per sample."
         )
     if not isinstance(model, Network):
         return X, y.astype(dtype, copy=False) if y.dtype.kind == "f" else y
@@ -164,7 +165,10 @@ def _targets(model: Network, y: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def _numbers(values: Any, what: str) -> Array:
-    what = what[0].upper() + what[1:]
+    if isinstance(values, np.ma.MaskedArray):
+        raise DataError(f"{what} is a masked array. Fill or remove the masked values first.")
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        raise DataError(f"{what} is a sparse matrix. Give its numbers: {what[-1]}.toarray().")
     try:
         array = np.asarray(values)
     except ValueError:
@@ -172,8 +176,6 @@ def _numbers(values: Any, what: str) -> Array:
             f"{what} holds rows of different lengths, so it is no array of numbers. Give every "
             "sample as many numbers."
         ) from None
-    if isinstance(array, np.ma.MaskedArray):
-        raise DataError(f"{what} is a masked array. Fill or remove the masked values first.")
     if array.dtype.kind == "c":
         raise DataError(f"{what} has complex numbers. Give real and imaginary parts as columns.")
     if array.dtype.kind == "O":

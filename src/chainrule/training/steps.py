@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.derivatives import value_and_grad
-from chainrule.errors import GradientError, GuardError, SettingError
-from chainrule.graph import Graph
+from chainrule.errors import GuardError, SettingError
+from chainrule.graph import Graph, topological_order
 from chainrule.interpreter import compile_graph
 from chainrule.networks import Network
 from chainrule.networks.losses import Loss
@@ -44,7 +44,8 @@ class Objective:
         """The loss that is minimised, and the loss that is reported."""
         if not isinstance(self.model, Network):
             inputs = (X,) if y is None else (X, y)
-            loss = self.model(parameters, *inputs)
+            loss: Any = self.model(parameters, *inputs)
+            self._check_number(loss)
             return loss, loss
         loss = self.model.loss(parameters, X, y, masks)
         if self.report is None:
@@ -52,6 +53,27 @@ class Objective:
         values = self.model.forward(parameters, X, masks)
         kind = "z" if self.report.takes == "logits" else "a"
         return loss, self.report(values[f"{kind}{self.model.depth}"], y)
+
+    @property
+    def name(self) -> str:
+        """What the loss function is called."""
+        if isinstance(self.model, Network):
+            return self.model.criterion.text
+        return str(getattr(self.model, "__name__", type(self.model).__name__))
+
+    def _check_number(self, loss: Any) -> None:
+        number = isinstance(loss, bool | int | float | np.generic)
+        shape = () if number else getattr(loss, "shape", None)
+        if shape is None:
+            raise SettingError(
+                f"The loss function {self.name} returned {_a(type(loss).__name__)}; it must return "
+                "one number."
+            )
+        if shape != ():
+            raise SettingError(
+                f"The loss function {self.name} returned an array of shape {shape}; it must return "
+                "one number. Reduce it with np.mean or np.sum."
+            )
 
 
 @dataclass(frozen=True)
@@ -136,9 +158,20 @@ class Stepper:
         del steps[_MOST_BRANCHES:]
         return steps[0], steps[0].run(*inputs)
 
-    def _trace(self, *arguments: Any) -> Step:
-        graph = trace(self._compute, *arguments)
-        return Step(simplify_graph(graph), self.engine, len(flatten(arguments[0])[0]))
+    def _trace(self, parameters: Tree, state: Tree, *others: Any) -> Step:
+        # Whole numbers in the state change from step to step, so they are no part of the program.
+        leaves, structure = flatten(state)
+        arrays: list[Any] = [
+            np.asarray(cast(Any, leaf)) if isinstance(leaf, np.generic) else leaf for leaf in leaves
+        ]
+        graph = trace(self._compute, parameters, structure.unflatten(arrays), *others)
+        count = len(flatten(parameters)[0])
+        if not set(topological_order([graph.outputs[-2]])) & set(graph.arguments[:count]):
+            raise SettingError(
+                f"The loss function {self.objective.name} does not depend on the parameters, so "
+                "there is nothing to learn. Compute the loss from its first argument."
+            )
+        return Step(simplify_graph(graph), self.engine, count)
 
     def _compute(
         self,
@@ -149,12 +182,9 @@ class Stepper:
         masks: Tree,
         learning_rate: Any,
     ) -> tuple[Tree, Tree, Any, Any]:
-        try:
-            (loss, reported), gradients = value_and_grad(self.objective, has_aux=True)(
-                parameters, X, y, masks
-            )
-        except GradientError as error:
-            raise _about_the_loss(self.objective, error) from None
+        (loss, reported), gradients = value_and_grad(self.objective, has_aux=True)(
+            parameters, X, y, masks
+        )
         if self.clip_norm is not None:
             gradients = clip_by_norm(gradients, self.clip_norm)
         if self.clip_value is not None:
@@ -163,10 +193,8 @@ class Stepper:
         return parameters, state, loss, reported
 
 
-def _about_the_loss(objective: Objective, error: GradientError) -> GradientError:
-    name = getattr(objective.model, "__name__", None)
-    text = str(error).replace("Objective", name or "the loss")
-    return GradientError(text)
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
 
 
 def _updated(
@@ -175,16 +203,17 @@ def _updated(
     result = cast(Any, optimizer.update(parameters, gradients, state, learning_rate))
     if not isinstance(result, tuple) or len(cast("tuple[Any, ...]", result)) != 2:
         raise SettingError(
-            f"The optimizer {optimizer.name} returned {type(cast(Any, result)).__name__}; it must "
-            "return the pair (parameters, state)."
+            f"The optimizer {optimizer.name} returned {_a(type(cast(Any, result)).__name__)}; it "
+            "must return the pair (parameters, state)."
         )
     new_parameters, new_state = cast("tuple[Tree, Tree]", result)
     leaves, structure = flatten(new_parameters)
     before, wanted = flatten(parameters)
     if structure != wanted:
         raise SettingError(
-            f"The optimizer {optimizer.name} returned parameters nested as "
-            f"{', '.join(structure.paths())}; they must be nested as {', '.join(wanted.paths())}."
+            f"The optimizer {optimizer.name} returned "
+            f"{', '.join(structure.paths('parameters')) or 'no parameters'}; it must return "
+            f"{', '.join(wanted.paths('parameters'))}, nested as it was given them."
         )
     for old, new, path in zip(before, leaves, wanted.paths("parameters"), strict=True):
         dtype = np.result_type(new)

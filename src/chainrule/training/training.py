@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from chainrule.errors import SettingError
 from chainrule.interpreter import compile_graph
 from chainrule.networks import Network
-from chainrule.networks.choices import NATURAL, NONNEGATIVE, check_setting
+from chainrule.networks.choices import NATURAL, NONNEGATIVE, check_setting, parse_choice, unknown
 from chainrule.networks.inputs import check_parameters
 from chainrule.networks.losses import Loss
 from chainrule.networks.losses import loss as choose_loss
@@ -22,7 +23,7 @@ from chainrule.training.checkpoints import Checkpoint, check_place, write_checkp
 from chainrule.training.evaluation import Evaluation
 from chainrule.training.lbfgs import LBFGS, lbfgs_loop
 from chainrule.training.loop import Loop
-from chainrule.training.optimizers import gradient_descent
+from chainrule.training.optimizers import OPTIMIZERS, Optimizer, gradient_descent
 from chainrule.training.optimizers import optimizer as choose_optimizer
 from chainrule.training.resuming import facts_of, resumed
 from chainrule.training.samples import Samples, check_reported, chosen_dtype
@@ -120,6 +121,7 @@ def train(
     written.
     """
     task = _task(model, task)
+    _check_call(model, y is not None)
     check_setting("seed", seed, NATURAL)
     given = None if parameters is None else _floating(parameters, dtype)
     kind = chosen_dtype(X, dtype, given)
@@ -128,7 +130,7 @@ def train(
     if isinstance(model, Network):
         start = model.initialize(seed, kind) if given is None else _fitting(model, given)
     method = LBFGS.chosen(optimizer)
-    update = gradient_descent() if method else choose_optimizer(optimizer)
+    update = gradient_descent() if method else _optimizer(optimizer)
     settings = Settings(
         optimizer=update,
         schedule=_schedule(schedule, learning_rate, update.name, epochs, len(samples.X)),
@@ -158,7 +160,7 @@ def train(
         state = loop.start(_needed(start))
     else:
         memory = None if start is None else loop.start(start).memory.tree
-        state = resumed(resume, facts, start, memory)
+        state = resumed(resume, facts, start, memory, own=update.own)
     if checkpoint is not None:
         path = Path(checkpoint)
         check_place(path, Checkpoint(state, facts, note))
@@ -167,6 +169,14 @@ def train(
 
 
 _RATES = {"adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "lion": 0.0001, "adagrad": 0.01}
+
+
+def _optimizer(chosen: Any) -> Optimizer:
+    if isinstance(chosen, str):
+        name, _ = parse_choice("optimizer", chosen)
+        if name not in OPTIMIZERS:
+            raise unknown("optimizer", name, (*OPTIMIZERS, "lbfgs"))
+    return choose_optimizer(chosen)
 
 
 def _default_rate(optimizer: str) -> float:
@@ -212,6 +222,25 @@ def _task(model: Model, task: str | None) -> str | None:
                 "own gives its loss alone. Leave task= out."
             )
     return task
+
+
+def _check_call(model: Model, targets: bool) -> None:
+    """Refuse a loss function that cannot be called with what it will be given."""
+    if isinstance(model, Network):
+        return
+    given = ("parameters", "X", "y") if targets else ("parameters", "X")
+    try:
+        signature = inspect.signature(model)
+    except (ValueError, TypeError):
+        return
+    try:
+        signature.bind(*given)
+    except TypeError:
+        name = getattr(model, "__name__", type(model).__name__)
+        raise SettingError(
+            f"The loss function {name}{signature} is called with ({', '.join(given)}), "
+            f"{'as y is given' if targets else 'as no y is given'}, which it does not take."
+        ) from None
 
 
 def _report(model: Model, report: Any, samples: Samples | None = None) -> Loss | None:
