@@ -46,15 +46,16 @@ class Structure:
         if self.kind is None:
             return next(leaves)
         values = [child._build(leaves) for child in self.children]
+        make = cast("Callable[..., Any]", self.kind)
         if self.kind is type(None):
             return None
         if issubclass(self.kind, dict):
-            return self.kind(zip(self.keys, values, strict=True))
+            return make(zip(self.keys, values, strict=True))
         if dataclasses.is_dataclass(self.kind):
-            return self.kind(**dict(zip(self.keys, values, strict=True)))
+            return make(**dict(zip(self.keys, values, strict=True)))
         if hasattr(self.kind, "_fields"):
-            return self.kind(*values)
-        return self.kind(values)
+            return make(*values)
+        return make(values)
 
     def paths(self, prefix: str = "") -> list[str]:
         """Where each leaf stands, as Python would write it: ``['W1']``, ``[0].bias``.
@@ -96,7 +97,8 @@ def _take_apart(tree: Any, leaves: list[Any]) -> Structure:
     elif isinstance(tree, list | tuple) and kind in (list, tuple):
         items = list(enumerate(cast("list[Any]", tree)))
     elif dataclasses.is_dataclass(kind):
-        items = [(field.name, getattr(tree, field.name)) for field in dataclasses.fields(kind)]
+        names = [field.name for field in dataclasses.fields(kind)]
+        items = [(name, getattr(cast(Any, tree), name)) for name in names]
     else:
         leaves.append(tree)
         return _LEAF

@@ -142,9 +142,7 @@ def _roles(file: str) -> dict[tuple[int, int, int, int], tuple[str, str | None]]
     for statement in ast.walk(tree):
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
             roles[_span(statement.value)] = ("assigned", ast.unparse(statement.targets[0]))
-        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            roles[_span(statement.value)] = ("assigned", ast.unparse(statement.target))
-        elif isinstance(statement, ast.NamedExpr):
+        elif isinstance(statement, ast.AnnAssign | ast.NamedExpr) and statement.value is not None:
             roles[_span(statement.value)] = ("assigned", ast.unparse(statement.target))
         elif isinstance(statement, ast.AugAssign):
             roles[_span(statement)] = ("assigned", ast.unparse(statement.target))

@@ -7,6 +7,10 @@ the storage. Nodes themselves never change, so a value used before an in-place c
 gradient.
 """
 
+# What a NumPy program passes has no type to know, so unknown types are allowed in this file.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 import threading
@@ -195,7 +199,7 @@ class TracedArray:
         return entered(lowering, *arguments, **settings)
 
     @property
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         # Programs ask isinstance(x, np.ndarray) before they convert what is not one.
         return np.ndarray
 
@@ -309,8 +313,10 @@ def bind(primitive: Primitive, *operands: TracedArray, **attributes: Any) -> Tra
     node.without_name()
     assert node.shape == np.shape(value), (node, np.shape(value))
     assert node.dtype == value.dtype, (node, value.dtype)
-    if primitive in _VIEWS and np.may_share_memory(value, operands[0].value):
-        return operands[0].view(value, node, Step(primitive, attributes))
+    if primitive in _VIEWS:
+        base = operands[0]  # pyright: ignore[reportGeneralTypeIssues]  # a view is of something
+        if np.may_share_memory(value, base.value):
+            return base.view(value, node, Step(primitive, attributes))
     if node.shape == () and isinstance(value, np.ndarray):
         value = value[()]  # NumPy's operations give a scalar, which in-place operators replace
     return TracedArray(value, node, weak=all(operand.weak for operand in operands))
@@ -351,6 +357,7 @@ _INSTEAD = {
 
 
 def alternative(name: str) -> str:
+    """What to use instead of a NumPy function that is not traced."""
     return _INSTEAD.get(
         name,
         "Write it with NumPy's arithmetic, or compute it outside the traced function and pass the "

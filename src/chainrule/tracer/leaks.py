@@ -6,6 +6,10 @@ the arguments would be cut off from its gradient: that is an error, or a recorde
 caller asked for cuts.
 """
 
+# What a NumPy program passes has no type to know, so unknown types are allowed in this file.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 import threading
@@ -21,7 +25,7 @@ from chainrule.graph import Cut, Guard, Node, topological_order
 from chainrule.source import capture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from chainrule.tracer.arrays import TracedArray
 
@@ -54,7 +58,7 @@ def active_contexts() -> tuple[Context, ...]:
 
 
 @contextmanager
-def recording(context: Context) -> Iterator[Context]:
+def recording(context: Context) -> Generator[Context]:
     """Record guards and cuts in a context while the block runs."""
     _state.contexts.append(context)
     try:

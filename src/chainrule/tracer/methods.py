@@ -1,5 +1,9 @@
 """The methods that arrays have, each the NumPy function that it stands for."""
 
+# What a NumPy program passes has no type to know, so unknown types are allowed in this file.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -50,17 +54,21 @@ def _give_methods() -> None:
 
     for name in _SAME_NAME:
         setattr(TracedArray, name, method(getattr(np, name)))
-    TracedArray.copy = method(np.copy)
-    TracedArray.conj = method(np.copy)
-    TracedArray.flatten = direct(_flatten)
-    TracedArray.reshape = direct(_reshape)
-    TracedArray.transpose = direct(_transpose)
-    TracedArray.astype = direct(_astype)
-    TracedArray.round = direct(_round)
-    TracedArray.T = property(method(np.transpose))
-    TracedArray.mT = property(method(np.matrix_transpose))
-    TracedArray.real = property(lambda self: self)
-    TracedArray.flat = property(lambda self: iter(FUNCTIONS[np.ravel](self)))
+    others: dict[str, Any] = {
+        "copy": method(np.copy),
+        "conj": method(np.copy),
+        "flatten": direct(_flatten),
+        "reshape": direct(_reshape),
+        "transpose": direct(_transpose),
+        "astype": direct(_astype),
+        "round": direct(_round),
+        "T": property(method(np.transpose)),
+        "mT": property(method(np.matrix_transpose)),
+        "real": property(lambda self: self),
+        "flat": property(lambda self: FUNCTIONS[np.ravel](self)),
+    }
+    for name, member in others.items():
+        setattr(TracedArray, name, member)
 
 
 def _flatten(self: TracedArray, order: str = "C") -> TracedArray:

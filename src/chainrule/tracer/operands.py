@@ -1,5 +1,9 @@
 """Anything that stands in a traced expression as a traced array, and NumPy's dtype rules."""
 
+# What a NumPy program passes has no type to know, so unknown types are allowed in this file.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 from typing import Any

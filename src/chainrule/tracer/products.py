@@ -1,5 +1,9 @@
 """NumPy's products: matrix, dot, inner, outer, tensor products and Einstein's summation."""
 
+# What a NumPy program passes has no type to know, so unknown types are allowed in this file.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 import math

@@ -15,7 +15,7 @@ from chainrule.tracer.ufuncs import call, store
 
 __all__ = ["reduce_with"]
 
-_UNSET: Any = np._NoValue  # pyright: ignore[reportAttributeAccessIssue]  # NumPy's own default
+_UNSET: Any = np._NoValue  # pyright: ignore[reportPrivateUsage]  # NumPy's own default
 
 
 def reduce_with(

@@ -10,7 +10,7 @@ functions have their own code again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
 from types import FunctionType
@@ -106,7 +106,7 @@ def choose(name: str, *arguments: Any) -> Any:
 
 
 @contextmanager
-def redirected() -> Iterator[None]:
+def redirected() -> Generator[None]:
     """Let the three functions look for traced arguments while the block runs."""
     global _running
     with _lock:

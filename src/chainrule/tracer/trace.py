@@ -1,5 +1,9 @@
 """From an ordinary NumPy function to a graph."""
 
+# What a NumPy program passes has no type to know, so unknown types are allowed in this file.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 import inspect
@@ -113,7 +117,7 @@ def _traceable(leaf: Any, name: str) -> Any:
         check_dtype(leaf.dtype, f"The argument {name}")
         return np.array(leaf)
     if isinstance(leaf, float | np.floating):
-        value = np.float64(leaf) if type(leaf) is float else leaf
+        value: Any = np.float64(leaf) if type(leaf) is float else leaf
         check_dtype(value.dtype, f"The argument {name}")
         return value
     if isinstance(leaf, complex | np.complexfloating):

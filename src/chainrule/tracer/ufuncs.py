@@ -1,5 +1,9 @@
 """NumPy's universal functions and the methods they have: call, reduce, accumulate, outer, at."""
 
+# What a NumPy program passes has no type to know, so unknown types are allowed in this file.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -254,10 +258,14 @@ def _give_operators() -> None:
         setattr(TracedArray, f"__{name}__", forward(ufunc))
     for name, ufunc in {"neg": np.negative, "abs": np.absolute, "invert": np.invert}.items():
         setattr(TracedArray, f"__{name}__", lambda self, ufunc=ufunc: entered(call, ufunc, self))
-    TracedArray.__pos__ = lambda self: FUNCTIONS[np.copy](self)
-    TracedArray.__pow__ = lambda self, other: entered(_power, self, other)
-    TracedArray.__rpow__ = lambda self, base: entered(call, np.power, base, self)
-    TracedArray.__ipow__ = in_place(_power, "**")
+    others: dict[str, Any] = {
+        "__pos__": lambda self: FUNCTIONS[np.copy](self),
+        "__pow__": lambda self, other: entered(_power, self, other),
+        "__rpow__": lambda self, base: entered(call, np.power, base, self),
+        "__ipow__": in_place(_power, "**"),
+    }
+    for name, operator in others.items():
+        setattr(TracedArray, name, operator)
     for name in ("floordiv", "mod", "divmod"):
         for prefix in ("", "r"):
             setattr(TracedArray, f"__{prefix}{name}__", _divmod_refused)
