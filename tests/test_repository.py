@@ -1,5 +1,6 @@
 """What must hold of the repository as a whole."""
 
+import ast
 import os
 import re
 import subprocess
@@ -83,6 +84,16 @@ def test_each_layer_is_explained():
     for layer in contract["contracts"][0]["layers"]:
         for module in re.findall(r"\w+", layer):
             assert f"`{module}`" in explained
+
+
+def test_modules_take_nothing_but_the_version_from_the_package_itself():
+    package = ROOT / "src" / "chainrule"
+    modules = {path.stem for path in package.iterdir()}
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "chainrule":
+                names = {name.name for name in node.names}
+                assert names <= modules | {"__version__"}, path
 
 
 def test_links_in_the_documents_lead_somewhere():
