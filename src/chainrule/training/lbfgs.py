@@ -147,7 +147,7 @@ class LbfgsLoop(Loop):
         """Go through SciPy's loop; why it ended."""
         from scipy.optimize import minimize
 
-        self._iteration, self._why, self._good = 0, "epochs", math.inf
+        self._iteration, self._why, self._highest = 0, "epochs", -math.inf
         start = np.concatenate([leaf.ravel() for leaf in leaves]).astype(np.float64)
         options: Any = {
             "maxiter": self.settings.epochs,
@@ -201,12 +201,12 @@ class LbfgsLoop(Loop):
         value = float(loss)
         gradient = np.concatenate([g.ravel() for g in gradients]).astype(np.float64)
         if math.isfinite(value) and np.isfinite(gradient).all():
-            self._good = value
+            self._highest = max(self._highest, value)
             return value, gradient
-        if not math.isfinite(self._good):
+        if not math.isfinite(self._highest):
             raise self._not_even_once(leaves)
-        # Too far: a loss well above the last, and flat, lets the line search come back.
-        return self._good + abs(self._good) + 1.0, np.zeros_like(gradient)
+        # Too far: a loss above all of this line search, and flat, makes it come back.
+        return self._highest + abs(self._highest) + 1.0, np.zeros_like(gradient)
 
     def _not_even_once(self, leaves: list[Array]) -> Exception:
         """The error for a start at which the loss or its gradient is not finite."""
@@ -221,6 +221,7 @@ class LbfgsLoop(Loop):
     def _after_iteration(self, intermediate_result: Any) -> None:
         state, seen = self._state, self._iteration
         self._iteration += 1
+        self._highest = float(intermediate_result.fun)
         reason = None
         if seen >= state.epoch:  # not one of those before a run was resumed
             leaves = self._arrays(intermediate_result.x)
