@@ -35,6 +35,8 @@ def reshape(
     array = as_traced(a)
     asked = shape if shape is not None else newshape
     wanted = (int(asked),) if isinstance(asked, int | np.integer) else tuple(int(n) for n in asked)
+    if order in ("A", "K"):
+        order = _order_in_memory(array)
     if order == "F":
         turned = reshape(transpose(array), wanted[::-1])
         return transpose(turned)
@@ -60,7 +62,16 @@ def _misfit(array: TracedArray, shape: tuple[int, ...]) -> ValueError:
 @traces(np.ravel)
 def ravel(a: Any, order: str = "C") -> TracedArray:
     array = as_traced(a)
-    return reshape(array, (array.size,), order if order != "K" else "C")
+    return reshape(array, (array.size,), order)
+
+
+def _order_in_memory(array: TracedArray) -> str:
+    """The order that order='A' and 'K' stand for, which depends on how the array lies in memory."""
+    if array.value.flags.c_contiguous:
+        return "C"
+    if array.value.flags.f_contiguous:
+        return "F"
+    raise unsupported("order='A' or 'K' of an array with gaps or mixed order", "Use order='C'.")
 
 
 @traces(np.transpose, np.permute_dims)
@@ -121,9 +132,9 @@ def expand_dims(a: Any, axis: Any) -> TracedArray:
 
 
 @traces(np.atleast_1d)
-def atleast_1d(a: Any) -> TracedArray:
-    array = as_traced(a)
-    return array if array.ndim else reshape(array, (1,))
+def atleast_1d(*arrays: Any) -> Any:
+    found = tuple(x if x.ndim else reshape(x, (1,)) for x in map(as_traced, arrays))
+    return found[0] if len(found) == 1 else found
 
 
 @traces(np.atleast_2d)
@@ -160,7 +171,7 @@ def concatenate(
     parts = [as_traced(array) for array in arrays]
     if axis is None:
         parts, axis = [ravel(part) for part in parts], 0
-    wanted = np.dtype(dtype) if dtype is not None else common_dtype(*parts)
+    wanted = np.dtype(dtype) if dtype is not None else np.result_type(*(x.dtype for x in parts))
     position = axis_of(axis, parts[0].ndim)
     for part in parts[1:]:
         theirs, ours = list(part.shape), list(parts[0].shape)
@@ -188,7 +199,7 @@ def vstack(tup: Sequence[Any], **more: Any) -> TracedArray:
 
 @traces(np.hstack)
 def hstack(tup: Sequence[Any], **more: Any) -> TracedArray:
-    parts = [atleast_1d(array) for array in tup]
+    parts: list[TracedArray] = [atleast_1d(array) for array in tup]
     return concatenate(parts, 0 if parts[0].ndim == 1 else 1, **more)
 
 

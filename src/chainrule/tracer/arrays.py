@@ -279,7 +279,7 @@ class TracedArray:
         return leaks.array(self, ".tolist()").tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        value = leaks.array(self, "np.asarray, or a library that converts to plain arrays,")
+        value = leaks.array(self, "np.asarray, np.array or another conversion")
         return np.array(value, dtype=dtype)
 
     def __getattr__(self, name: str) -> Any:
@@ -305,9 +305,10 @@ def bind(primitive: Primitive, *operands: TracedArray, **attributes: Any) -> Tra
 
     Elementwise operands already have one dtype; they are broadcast here.
     """
+    # NumPy broadcasts by itself, and some of its loops round otherwise on broadcast arrays.
+    value = primitive.value(*(operand.value for operand in operands), **attributes)
     if primitive.kind == "elementwise" and len(operands) > 1:
         operands = _broadcast(operands)
-    value = primitive.value(*(operand.value for operand in operands), **attributes)
     node = primitive(*(operand.node for operand in operands), **attributes)
     node.source = here()
     node.without_name()

@@ -100,9 +100,9 @@ def _leave(x: TracedArray, value: Any, how: str) -> None:
         if not any(context.allow_cuts for context in _state.contexts):
             raise LeakError(
                 f"{how} takes a traced value{f' ({node.name})' if node.name else ''} out of the "
-                f"trace, which would cut its gradient ({source.describe()}). Keep it as an array; "
-                "if it is meant to be a constant, wrap it in chainrule.stop_gradient and allow "
-                "cuts with allow_cuts=True."
+                f"trace, which would cut its gradient ({source.describe()}). Keep it as an array "
+                "(np.stack and np.concatenate join several); if it is meant to be a constant, "
+                "wrap it in chainrule.stop_gradient and allow cuts with allow_cuts=True."
             )
         for context in _state.contexts:
             context.cuts.append(Cut(node, how, source))

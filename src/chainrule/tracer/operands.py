@@ -28,7 +28,7 @@ def as_traced(value: Any) -> TracedArray:
     """A value as a traced array; what is not traced becomes a constant."""
     if is_traced(value):
         return value
-    weak = type(value) in (bool, int, float)
+    weak = type(value) in (int, float)  # a Python bool has NumPy's dtype
     if isinstance(value, list | tuple) and _contains_traced(value):
         return _stack_nested(value)
     array = np.asarray(value)
@@ -71,7 +71,7 @@ def common_dtype(*operands: TracedArray) -> np.dtype[Any]:
 
 def python_type(x: TracedArray) -> type:
     """The Python number type that a weak operand stands for."""
-    return {"b": bool, "i": int, "u": int, "f": float}[x.dtype.kind]
+    return float if x.dtype.kind == "f" else int
 
 
 def as_dtype(x: TracedArray, dtype: np.dtype[Any]) -> TracedArray:

@@ -32,6 +32,12 @@ def _misfit(a: TracedArray, b: TracedArray, what: str) -> ValueError:
     )
 
 
+def _strong(x: Any) -> TracedArray:
+    """An operand that NumPy makes an array of first, so that a Python number has its own dtype."""
+    array = as_traced(x)
+    return TracedArray(array.value, array.node) if array.weak else array
+
+
 @traces(np.matmul)
 def matmul(x1: Any, x2: Any, out: Any = None) -> TracedArray:
     a, b = _alike(as_traced(x1), as_traced(x2))
@@ -53,7 +59,7 @@ def matmul(x1: Any, x2: Any, out: Any = None) -> TracedArray:
 
 @traces(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> TracedArray:
-    left, right = as_traced(a), as_traced(b)
+    left, right = _strong(a), _strong(b)
     if not left.ndim or not right.ndim:
         result = call(np.multiply, left, right)
     elif left.ndim <= 2 and right.ndim <= 2:
