@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Finding:
 
     ``phase`` is ``"loss"``, ``"gradient"`` or ``"update"``; ``subject`` the value that a person
     knows (a name, or None for the loss), ``node`` the operation from which it came, ``values``
-    what that operation gave, ``operands`` what it was given.
+    what that operation gave, ``operands`` what it was given, ``source`` where it was written.
     """
 
     phase: str
@@ -47,6 +47,7 @@ class Finding:
     node: Node
     values: Array
     operands: tuple[Array, ...]
+    source: Source | None
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,11 @@ def _in_gradient(loss: Node, forward: list[Node], given: Values) -> Finding | No
     values = _values(order, given)
     for node, gradient in reversed(list(zip(known, gradients, strict=True))):
         if not _finite(values[gradient]):
-            return _finding("gradient", node.name, _origin(order, gradient, values), values)
+            found = _finding("gradient", node.name, _origin(order, gradient, values), values)
+            users = [user for user in forward if node in user.inputs]
+            if found.source is None and len(users) == 1:  # an argument, which has no line
+                found = replace(found, source=users[0].source)
+            return found
     return None
 
 
@@ -132,7 +137,7 @@ def _origin(order: list[Node], bad: Node, values: Values) -> Node:
 
 def _finding(phase: str, subject: str | None, node: Node, values: Values) -> Finding:
     operands = tuple(np.asarray(values[x]) for x in node.inputs)
-    return Finding(phase, subject, node, np.asarray(values[node]), operands)
+    return Finding(phase, subject, node, np.asarray(values[node]), operands, node.source)
 
 
 def _known(node: Node) -> bool:
@@ -209,8 +214,10 @@ def _first_place(finding: Finding) -> str:
     ranges = [_range(operand) for operand in finding.operands]
     ranges = [each for each in ranges if each]
     if ranges:
-        text += f", from {' and '.join(dict.fromkeys(ranges))}".replace("and numbers", "and others")
-    line = _users_line(node)
+        joined = " and ".join(dict.fromkeys(ranges))
+        first, rest = joined[:7], joined[7:]
+        text += f", from {first}{rest.replace('numbers', 'others') if first == 'numbers' else rest}"
+    line = _users_line(finding.source)
     if line is not None:
         if finding.phase == "gradient":
             line = line.replace(", in `", ", in the derivative of `")
@@ -230,12 +237,12 @@ def _range(operand: Array) -> str:
     return f"{low:.3g}" if low == high else f"numbers between {low:.3g} and {high:.3g}"
 
 
-def _users_line(node: Node) -> str | None:
+def _users_line(source: Source | None) -> str | None:
     """The innermost line that is not of this package."""
-    for frame in node.source.frames if node.source else ():
-        source = Source((frame,))
-        if source.position is not None and not source.position.file.startswith(_PACKAGE):
-            return source.describe()
+    for frame in source.frames if source else ():
+        place = Source((frame,))
+        if place.position is not None and not place.position.file.startswith(_PACKAGE):
+            return place.describe()
     return None
 
 
