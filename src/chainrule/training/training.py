@@ -259,19 +259,6 @@ def _report(model: Model, report: Any, samples: Samples | None = None) -> Loss |
     return chosen
 
 
-def _data(  # pyright: ignore[reportUnusedFunction]
-    model: Model,
-    X: Any,
-    y: Any,
-    dtype: DTypeLike | None,
-    validation: float | tuple[Any, Any] | None,
-    seed: int,
-    task: str | None,
-) -> tuple[Array, Array | None, tuple[Array, Array | None] | None]:
-    samples = Samples.of(model, X, y, chosen_dtype(X, dtype, None), validation, seed, task)
-    return samples.X, samples.y, samples.validation
-
-
 def _needed(start: Tree) -> Tree:
     if start is None:
         raise SettingError(
