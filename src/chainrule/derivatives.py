@@ -34,6 +34,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "name_of",
+    "not_real",
     "positional_call",
     "record_call",
     "scalar_output",
@@ -87,7 +88,7 @@ class Call:
                 if node is not None and node.differentiable:
                     nodes.append(node)
                 elif node is not None or (isinstance(leaf, int) and not isinstance(leaf, bool)):
-                    raise GradientError(_not_real(path, leaf))
+                    raise GradientError(not_real(path, leaf))
             if not any(node is not None for node in row):
                 raise GradientError(
                     f"The argument {self.names[index]} is {self.given[index]!r}, which has no "
@@ -140,7 +141,8 @@ class Call:
             context.guards.append(replace(guard, node=substitute([guard.node], replacements)[0]))
 
 
-def _not_real(path: str, leaf: Any) -> str:
+def not_real(path: str, leaf: Any) -> str:
+    """The message for an argument that is a whole number or an array of them."""
     if isinstance(leaf, int):
         return (
             f"The argument {path} is the whole number {leaf}; a gradient needs a floating-point "
