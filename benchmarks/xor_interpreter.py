@@ -1,0 +1,135 @@
+#!/usr/bin/env python
+"""The notebook's NumPy loop against `chainrule.train` with the interpreter, in one run.
+
+Both train the 2-2-1 network on XOR for 10,000 full-batch epochs, one after the other, several
+times; the best time of each counts. The weights must agree to 1e-9. The ratio is to be at most 2.
+
+    python benchmarks/xor_interpreter.py
+    python benchmarks/xor_interpreter.py --json --repeat 9
+"""
+
+import argparse
+import json
+import sys
+import time
+
+import numpy as np
+
+from chainrule import Network, train
+
+LIMIT = 2.0
+X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+Y = np.array([[0], [1], [1], [0]])
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def sigmoid_derivative(x):
+    return sigmoid(x) * (1 - sigmoid(x))
+
+
+def notebook(epochs):
+    """The notebook's loop, line by line."""
+    np.random.seed(42)
+    W1, b1 = np.random.randn(2, 2), np.zeros((1, 2))
+    W2, b2 = np.random.randn(2, 1), np.zeros((1, 1))
+    for _ in range(epochs):
+        z1 = X @ W1 + b1
+        a1 = sigmoid(z1)
+        z2 = a1 @ W2 + b2
+        a2 = sigmoid(z2)
+        loss = np.mean((Y - a2) ** 2)  # noqa: F841
+        d_loss_a2 = 2 * (a2 - Y)
+        d_a2_z2 = sigmoid_derivative(z2)
+        d_z2_W2 = a1
+        d_loss_z2 = d_loss_a2 * d_a2_z2
+        d_loss_W2 = d_z2_W2.T @ d_loss_z2
+        d_loss_b2 = np.sum(d_loss_z2, axis=0, keepdims=True)
+        d_loss_a1 = d_loss_z2 @ W2.T
+        d_a1_z1 = sigmoid_derivative(z1)
+        d_loss_z1 = d_loss_a1 * d_a1_z1
+        d_loss_W1 = X.T @ d_loss_z1
+        d_loss_b1 = np.sum(d_loss_z1, axis=0, keepdims=True)
+        W2 -= 0.1 * d_loss_W2
+        b2 -= 0.1 * d_loss_b2
+        W1 -= 0.1 * d_loss_W1
+        b1 -= 0.1 * d_loss_b1
+    return {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
+
+
+def interpreted(epochs):
+    """The same run by the library, its tracing included."""
+    network = Network(
+        [2, 2, 1],
+        activation="sigmoid",
+        output="sigmoid",
+        loss="squared_error_sum",
+        initializer="standard_normal",
+    )
+    return train(
+        network,
+        X,
+        Y,
+        parameters=network.initialize(42, generator="legacy"),
+        optimizer="gradient_descent",
+        learning_rate=0.1,
+        epochs=epochs,
+        report="squared_error",
+    ).parameters
+
+
+def seconds(function, epochs):
+    began = time.perf_counter()
+    weights = function(epochs)
+    return time.perf_counter() - began, weights
+
+
+def measure(epochs, repeat):
+    """Times in turns, so that what the machine does besides falls on both."""
+    times = {notebook: [], interpreted: []}
+    weights = {}
+    for _ in range(repeat):
+        for function, taken in times.items():
+            spent, weights[function] = seconds(function, epochs)
+            taken.append(spent)
+    difference = max(
+        float(np.max(np.abs(weights[interpreted][name] - value)))
+        for name, value in weights[notebook].items()
+    )
+    by_hand, ours = min(times[notebook]), min(times[interpreted])
+    return {
+        "epochs": epochs,
+        "repeat": repeat,
+        "notebook_seconds": by_hand,
+        "interpreter_seconds": ours,
+        "ratio": ours / by_hand,
+        "limit": LIMIT,
+        "largest_difference": difference,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", type=int, default=10_000)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    options = parser.parse_args()
+    result = measure(options.epochs, options.repeat)
+    if options.json:
+        print(json.dumps(result))
+    else:
+        print(
+            f"notebook {1000 * result['notebook_seconds']:.0f} ms, interpreter "
+            f"{1000 * result['interpreter_seconds']:.0f} ms: ratio {result['ratio']:.2f} (at most "
+            f"{LIMIT:g}); largest difference of a weight {result['largest_difference']:.1e}"
+        )
+    if result["largest_difference"] > 1e-9:
+        sys.exit("The two runs do not give the same weights.")
+    if result["ratio"] > LIMIT:
+        sys.exit(f"The interpreter takes more than {LIMIT:g} times as long as the notebook.")
+
+
+if __name__ == "__main__":
+    main()
