@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 
-__all__ = ["Position", "Source", "boundaries", "capture", "is_user_code"]
+__all__ = ["Position", "Source", "boundaries", "capture", "is_program", "is_user_code"]
 
 _HERE = str(Path(__file__).parent)
 _LIBRARIES = ("numpy", "scipy")
@@ -109,6 +109,13 @@ def is_user_code(code: CodeType) -> bool:
         return False
     parts = Path(path).parts
     return "site-packages" not in parts or not any(name in parts for name in _LIBRARIES)
+
+
+@lru_cache(maxsize=4096)
+def is_program(code: CodeType) -> bool:
+    """Whether code is a program being traced: not ours, and of no installed package."""
+    path = code.co_filename
+    return not path.startswith(_HERE) and "site-packages" not in Path(path).parts
 
 
 # Our own layers, losses and optimisers are ordinary NumPy: their lines are worth showing.

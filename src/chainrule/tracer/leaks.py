@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from chainrule.tracer.arrays import TracedArray
 
-__all__ = ["Context", "active_contexts", "array", "number", "recording", "truth"]
+__all__ = ["Context", "active_contexts", "array", "number", "recording", "tracing", "truth"]
 
 
 @dataclass
@@ -55,6 +55,11 @@ _state = _State()
 def active_contexts() -> tuple[Context, ...]:
     """The traces that run in this thread, the outermost first."""
     return tuple(_state.contexts)
+
+
+def tracing() -> bool:
+    """Whether a trace runs in this thread."""
+    return bool(_state.contexts)
 
 
 @contextmanager

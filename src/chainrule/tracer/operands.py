@@ -12,9 +12,19 @@ import numpy as np
 
 from chainrule import primitives as p
 from chainrule.graph import constant
-from chainrule.tracer.arrays import TracedArray, bind, here, unsupported
+from chainrule.tracer.arrays import FUNCTIONS, TracedArray, bind, here, unsupported
 
-__all__ = ["as_dtype", "as_traced", "axes_of", "axis_of", "common_dtype", "is_traced"]
+__all__ = [
+    "as_dtype",
+    "as_traced",
+    "axes_of",
+    "axis_of",
+    "check_dtype",
+    "common_dtype",
+    "contains_traced",
+    "is_traced",
+    "python_type",
+]
 
 _KINDS = "biuf"
 
@@ -29,7 +39,7 @@ def as_traced(value: Any) -> TracedArray:
     if is_traced(value):
         return value
     weak = type(value) in (int, float)  # a Python bool has NumPy's dtype
-    if isinstance(value, list | tuple) and _contains_traced(value):
+    if isinstance(value, list | tuple) and contains_traced(value):
         return _stack_nested(value)
     array = np.asarray(value)
     check_dtype(array.dtype, "A constant")
@@ -52,16 +62,19 @@ def check_dtype(dtype: np.dtype[Any], what: str) -> None:
         raise unsupported(f"{what} of dtype {dtype}", "Use .astype('float32') or 'float64'.")
 
 
-def _contains_traced(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return any(_contains_traced(part) for part in value)
-    return is_traced(value)
+def contains_traced(value: Any) -> bool:
+    """Whether a value is traced, or a list or tuple that holds a traced one at any depth."""
+    kind = type(value)
+    return kind is TracedArray or (
+        (kind is list or kind is tuple) and any(map(contains_traced, value))
+    )
 
 
 def _stack_nested(value: Any) -> TracedArray:
-    from chainrule.tracer.arrays import FUNCTIONS
-
-    return FUNCTIONS[np.stack]([as_traced(part) for part in value])
+    # Within an array Python's numbers have dtypes of their own; they give way only in arithmetic.
+    parts = [as_traced(part) for part in value]
+    dtype = np.result_type(*(part.dtype for part in parts))
+    return FUNCTIONS[np.stack]([as_dtype(part, dtype) for part in parts])
 
 
 def common_dtype(*operands: TracedArray) -> np.dtype[Any]:

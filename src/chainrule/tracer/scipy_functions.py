@@ -9,9 +9,6 @@ functions have their own code again.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from functools import partial
 from types import FunctionType
 from typing import Any
@@ -24,7 +21,7 @@ from chainrule.tracer.arrays import TracedArray, bind, entered, unsupported
 from chainrule.tracer.operands import as_dtype, as_traced, axes_of, is_traced
 from chainrule.tracer.ufuncs import call
 
-__all__ = ["redirected"]
+__all__ = ["install", "remove"]
 
 
 def _floating(x: Any) -> TracedArray:
@@ -95,8 +92,6 @@ _ORIGINAL: dict[str, Any] = {
     name: FunctionType(function.__code__, function.__globals__, name, function.__defaults__)
     for name, function in _SCIPY.items()
 }
-_lock = threading.Lock()
-_running = 0
 
 
 def choose(name: str, *arguments: Any) -> Any:
@@ -105,20 +100,13 @@ def choose(name: str, *arguments: Any) -> Any:
     return partial(entered, _TRACED[name]) if traced else _ORIGINAL[name]
 
 
-@contextmanager
-def redirected() -> Generator[None]:
-    """Let the three functions look for traced arguments while the block runs."""
-    global _running
-    with _lock:
-        _running += 1
-        if _running == 1:
-            for name, function in _SCIPY.items():
-                function.__code__ = _FIRST[name].__code__
-    try:
-        yield
-    finally:
-        with _lock:
-            _running -= 1
-            if _running == 0:
-                for name, function in _SCIPY.items():
-                    function.__code__ = _ORIGINAL[name].__code__
+def install() -> None:
+    """Let the three functions look for traced arguments."""
+    for name, function in _SCIPY.items():
+        function.__code__ = _FIRST[name].__code__
+
+
+def remove() -> None:
+    """Give the three functions their own code again."""
+    for name, function in _SCIPY.items():
+        function.__code__ = _ORIGINAL[name].__code__

@@ -22,7 +22,7 @@ from chainrule.tracer import leaks
 from chainrule.tracer.arrays import TracedArray
 from chainrule.tracer.leaks import Context
 from chainrule.tracer.operands import as_traced, check_dtype, is_traced
-from chainrule.tracer.scipy_functions import redirected
+from chainrule.tracer.redirection import redirected
 
 __all__ = ["Recording", "named", "record", "stop_gradient", "trace"]
 
