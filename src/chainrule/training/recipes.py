@@ -9,6 +9,7 @@ at rate 0.1 on the sum of squared errors, with the mean reported.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -163,6 +164,8 @@ class Prepared:
         """A fingerprint of the numbers trained on, by which a checkpoint knows its data."""
         summary = hashlib.sha256(np.ascontiguousarray(self.X).tobytes())
         summary.update(np.ascontiguousarray(self.y).tobytes())
+        # Standardised numbers may be the same though the table is another.
+        summary.update(json.dumps(self.preparation.to_json(), sort_keys=True).encode())
         return summary.hexdigest()[:16]
 
     def train(
