@@ -92,14 +92,14 @@ def confirmed(point: Point, direction: Array, measured: Difference) -> Differenc
 
 def _at_step(point: Point, direction: Array, step: float) -> Difference:
     """The difference at one step, or what is in its way."""
+    for x in (point.x + 2 * step * direction, point.x - 2 * step * direction):
+        if nodes := point.changed(x):
+            return Difference(None, math.inf, step, tuple(nodes))
     values: list[float] = []
     widths: list[float] = []
     for t in (step, 2 * step):
         ahead, behind = point.x + t * direction, point.x - t * direction
-        for x in (ahead, behind):
-            if nodes := point.changed(x):
-                return Difference(None, math.inf, step, tuple(nodes))
-            values.append(point.near(x))
+        values.extend(point.near(x) for x in (ahead, behind))
         widths.append(_width(ahead, behind, direction))
     if not np.isfinite(values).all() or not min(widths):
         return Difference(None, math.inf, step)

@@ -65,7 +65,8 @@ def at_kink(point: Point, compared: Compared) -> AtKink:
     direction = compared.direction
     before, after, error = slopes_beside(point, direction.vector)
     unit = direction.unit
-    return AtKink(operation, place, compared, before / unit, after / unit, error / unit)
+    # Adding 0 makes 0 of −0.
+    return AtKink(operation, place, compared, before / unit + 0, after / unit + 0, error / unit)
 
 
 def beside_kinks(

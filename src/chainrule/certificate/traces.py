@@ -12,8 +12,8 @@ from chainrule.certificate.subject import Subject
 from chainrule.derivatives import Call, scalar_output
 from chainrule.errors import ChainruleError
 from chainrule.gradient import pull_back
-from chainrule.graph import Node, constant, topological_order
-from chainrule.interpreter import evaluate_nodes
+from chainrule.graph import Graph, Node, constant, topological_order
+from chainrule.interpreter import Program, evaluate_nodes
 from chainrule.simplification import simplify
 from chainrule.tracer import record
 
@@ -125,11 +125,22 @@ class Trace:
             real = any(operand.differentiable for operand in node.inputs)
             if node.primitive.kink is not None or (real and not node.differentiable):
                 self._branches.append(node)
+        self._needed = list(
+            {n: None for branch in self._branches for n in (*branch.inputs, branch)}
+        )
+        self._program: Program | None = None
+        if not self.held:
+            structure = self.call.graph.argument_structure
+            arguments = self.call.graph.arguments
+            self._program = Program(Graph(arguments, tuple(self._needed), structure, structure))
         self._base = self._choices(self._given)
 
     def _choices(self, given: dict[Node, Any]) -> list[Any]:
-        needed = list({n: None for branch in self._branches for n in (*branch.inputs, branch)})
-        values = dict(zip(needed, evaluate_nodes(needed, given), strict=True))
+        if self._program is not None:
+            found = self._program(*(given[node] for node in self.call.graph.arguments))
+        else:
+            found = evaluate_nodes(self._needed, given)
+        values = dict(zip(self._needed, found, strict=True))
         return [_choice(branch, values) for branch in self._branches]
 
     def changed(self, x: Array) -> list[Node]:
@@ -145,7 +156,7 @@ class Trace:
         return [
             node
             for node, before, after in zip(self._branches, self._base, choices, strict=True)
-            if not np.array_equal(before, after)
+            if not _same(before, after)
         ]
 
     def _changed_before_an_error(self, given: dict[Node, Any]) -> list[Node]:
@@ -157,7 +168,7 @@ class Trace:
                 values = dict(zip(needed, evaluate_nodes(needed, given), strict=True))
             except (ChainruleError, ValueError, IndexError):
                 break
-            if not np.array_equal(before, _choice(node, values)):
+            if not _same(before, _choice(node, values)):
                 changed.append(node)
         return changed or self._branches[:1]
 
@@ -190,6 +201,10 @@ class Trace:
     def gradient_not_finite(self, part: int) -> Node | None:
         """The same for our gradient of a part."""
         return origin_of(self._gradient_nodes[part], self._given)
+
+
+def _same(before: Any, after: Any) -> bool:
+    return bool(np.shape(before) == np.shape(after) and (before == after).all())
 
 
 def _choice(node: Node, values: dict[Node, Any]) -> Any:
