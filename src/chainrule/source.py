@@ -7,6 +7,7 @@ resolved to lines, text and names when someone asks.
 from __future__ import annotations
 
 import ast
+import dis
 import linecache
 import sys
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 
-__all__ = ["Position", "Source", "boundaries", "capture", "is_program", "is_user_code"]
+__all__ = ["Position", "Source", "boundaries", "calls", "capture", "is_user_code"]
 
 _HERE = str(Path(__file__).parent)
 _LIBRARIES = ("numpy", "scipy")
@@ -111,11 +112,31 @@ def is_user_code(code: CodeType) -> bool:
     return "site-packages" not in parts or not any(name in parts for name in _LIBRARIES)
 
 
-@lru_cache(maxsize=4096)
-def is_program(code: CodeType) -> bool:
-    """Whether code is a program being traced: not ours, and of no installed package."""
+@lru_cache(maxsize=65536)
+def calls(code: CodeType, offset: int, name: str) -> bool:
+    """Whether a program (not ours, and of no installed package) calls by that name just there.
+
+    Compiled libraries have no frames of their own: what they call seems to be called by the
+    program that called them. The name that stands at the program's call tells the two apart.
+    """
     path = code.co_filename
-    return not path.startswith(_HERE) and "site-packages" not in Path(path).parts
+    if path.startswith(_HERE) or "site-packages" in Path(path).parts:
+        return False
+    here = _position(code, offset)
+    if here is None:
+        return False
+    # The function's own expression starts where the call does, and ends before it.
+    called, end = "", (0, 0)
+    for each in dis.get_instructions(code):
+        place = each.positions
+        if each.offset >= offset or place is None or not each.opname.startswith("LOAD_"):
+            continue
+        ends = (place.end_lineno or 0, place.end_col_offset or 0)
+        if (place.lineno, place.col_offset) == (here.line, here.column) and (
+            end <= ends < (here.end_line, here.end_column)
+        ):
+            called, end = str(each.argval), ends
+    return called == name
 
 
 # Our own layers, losses and optimisers are ordinary NumPy: their lines are worth showing.

@@ -2,9 +2,9 @@
 
 ``np.zeros((3, 4))`` has no argument that could be traced, ``np.array([a, b])`` and
 ``np.sum([a, b])`` have theirs inside a list, and NumPy hands none of them over. While a trace runs,
-these names in NumPy's namespace are functions that look first: a call with traced values, or one
-that makes an array for the traced program to write into, is recorded; every other call, and every
-call in a thread that traces nothing, goes on to NumPy's own function.
+these names in NumPy's namespace are functions that look first: a call in the traced program's own
+code with traced values, or one that makes an array for it to write into, is recorded; every other
+call, and every call in a thread that traces nothing, goes on to NumPy's own function.
 
 A program that has ``from numpy import zeros`` holds NumPy's function itself and is not reached;
 what it then does with traced values is refused where it would lose a gradient.
@@ -25,7 +25,7 @@ import numpy as np
 
 from chainrule import primitives as p
 from chainrule.graph import constant
-from chainrule.source import is_program
+from chainrule.source import calls
 from chainrule.tracer import leaks
 from chainrule.tracer.arrays import FUNCTIONS, TracedArray, entered, here, unsupported
 from chainrule.tracer.operands import as_traced, common_dtype, contains_traced
@@ -46,15 +46,15 @@ _TAKERS = (
 def _finding_traced(name: str, original: Callable[..., Any], make: bool) -> Callable[..., Any]:
     @functools.wraps(original)
     def function(*arguments: Any, **settings: Any) -> Any:
-        if not leaks.tracing():
+        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        if not leaks.tracing() or not calls(frame.f_code, frame.f_lasti, name):
             return original(*arguments, **settings)
         if any(map(contains_traced, arguments)) or any(map(contains_traced, settings.values())):
             lowering = FUNCTIONS.get(original)
             if lowering is None:
                 raise unsupported(f"np.{name} of a list of traced values", "Use np.stack first.")
             return entered(lowering, *arguments, **settings)
-        caller = sys._getframe(1).f_code  # pyright: ignore[reportPrivateUsage]
-        if make and is_program(caller):
+        if make:
             made = original(*arguments, **settings)
             if name.startswith("empty"):
                 made[...] = 0  # what is in new memory is nobody's to rely on
