@@ -38,7 +38,7 @@ make_ready() {
     exec 9<>"$root/pyproject.toml"
     "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
     if ! is_ready "$purpose"; then
-        trap 'exit 130' INT TERM
+        trap 'say "chainrule: interrupted; the next start begins again."; exit 130' INT TERM
         if ! make_venv "$purpose" "$python" || ! install "$purpose"; then
             exit 1
         fi
@@ -48,7 +48,7 @@ make_ready() {
 }
 
 make_venv() {
-    local purpose=$1 python=$2
+    local purpose=$1 python=$2 reason
     rmdir -- "$venv" 2>/dev/null || true
     if [[ -e $venv ]]; then
         if [[ ! -e $unfinished ]] && has_working_pip; then
@@ -65,7 +65,10 @@ make_venv() {
     mkdir -p -- "$venv"
     printf '%s\n' "$root" >"$unfinished"
     find "$venv" -mindepth 1 -maxdepth 1 ! -name "${unfinished##*/}" -exec rm -rf -- {} +
-    "$python" -m venv "$venv" >&2
+    if ! reason=$("$python" -m venv "$venv" 2>&1); then
+        say "$reason" $'\n'"chainrule: $python could not make $venv, for the reason above."
+        return 1
+    fi
 }
 
 # Moved or copied, it would still run the pip of the folder that it was made in.

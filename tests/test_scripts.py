@@ -6,8 +6,10 @@ that they were called. So nothing is installed, and a call too many is seen.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +46,7 @@ case "${{0##*/}} $*" in
     dies) kill -9 $PPID; exit 1 ;;
     fails) echo "no network" >&2; exit 1 ;;
     takes-time) sleep 0.3 ;;
+    waits) >"{stubs}/waiting"; sleep 60 ;;
     esac
     cp "{stubs}/in-venv" "$here/chainrule" ;;
 "chainrule "*)
@@ -279,6 +282,39 @@ def test_python_without_venv_is_named(checkout: Checkout):
         "chainrule: python3 lacks venv or pip. Install them (on Debian and Ubuntu: "
         "apt-get install python3-venv), then run the same command again.\n"
     )
+
+
+def test_python_whose_venv_fails_is_named(checkout: Checkout):
+    checkout.python("#!/usr/bin/env bash\nif [[ $2 == venv ]]; then echo no room; exit 1; fi\n")
+    result = checkout.run("chainrule")
+    assert result.returncode == 1
+    _, reason, message = result.stderr.splitlines()
+    venv = checkout.root / ".venv"
+    assert reason.strip() == "no room"
+    assert message == f"chainrule: python3 could not make {venv}, for the reason above."
+
+
+def test_ctrl_c_is_one_line_and_begins_again(checkout: Checkout):
+    checkout.pip("waits")
+    start = subprocess.Popen(
+        [checkout.root / "scripts" / "chainrule"],
+        env=checkout.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert start.stderr
+    assert start.stderr.readline().startswith("chainrule: making .venv")
+    while not (checkout.stubs / "waiting").exists():
+        assert start.poll() is None
+        time.sleep(0.01)
+    os.killpg(start.pid, signal.SIGINT)
+    assert start.communicate()[1].endswith("chainrule: interrupted; the next start begins again.\n")
+    assert start.returncode == 130
+    checkout.calls()
+    checkout.pip("works")
+    assert checkout.run("chainrule", "show").stdout == "<show>"
+    assert checkout.calls() == ["venv", "pip .[plot]"]
 
 
 def test_python_can_be_chosen(checkout: Checkout):
