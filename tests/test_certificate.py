@@ -814,8 +814,9 @@ def test_no_false_alarm(program):
     f, arguments = drawn(program)
     certificate = check_gradients(f, *arguments)
     assert not certificate.contradicted, str(certificate)
-    unbounded = any("is nan" in text or "is inf" in text for text in certificate.problems)
-    assert certificate.passed or unbounded, str(certificate)
+    # Some have no finite value or gradient there, or one that single precision cannot tell.
+    excuses = ("The value is", "The gradient of", "Rounding is too large")
+    assert all(text.startswith(excuses) for text in certificate.problems), str(certificate)
 
 
 @settings(max_examples=60)

@@ -106,7 +106,8 @@ class Point:
             units = precision[part.span]
             factor = np.where(units > EPSILON, 64, 1024)
             change = change if math.isfinite(change) else 0.0
-            allowed[part.span] = units * (factor * largest + 4 / EPSILON * change)
+            smallest = float(np.finfo(part.dtype).smallest_normal)  # less than this is 0
+            allowed[part.span] = units * (factor * largest + 4 / EPSILON * change) + smallest
         return allowed
 
     def _tangent(self) -> tuple[Array, Array]:

@@ -19,7 +19,7 @@ _FEWEST = 3
 _ENOUGH = 8
 # Steps of 2⁻³ to 2⁻²⁰; the smaller ones only where kinks leave too few of these.
 _LARGE_STEPS = [2.0**-k for k in range(20, 2, -1)]
-_SMALL_STEPS = [2.0**-k for k in range(34, 20, -1)]
+_SMALL_STEPS = [2.0**-k for k in range(44, 20, -1)]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def slope_along(point: Point, direction: Array) -> Remainder:
     $R(t)$ is the mean of $|f(x \pm tv) - f(x) \mp t\, g \cdot v|$ over the two signs. It is of
     order $t^2$ if the gradient $g$ is right ($t^3$ where the second derivative vanishes along v),
     and of order t if not. The line is fitted above the rounding; if it is too flat, once more to
-    the smaller half of the steps, where the leading term alone is left.
+    smaller steps, down to the rounding, where the leading term alone is left.
     """
     found = _remainders(point, direction, _LARGE_STEPS)
     if len(found) < _ENOUGH:
