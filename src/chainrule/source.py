@@ -9,16 +9,25 @@ from __future__ import annotations
 import ast
 import dis
 import linecache
+import os
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 
-__all__ = ["Position", "Source", "boundaries", "calls", "capture", "is_user_code"]
+__all__ = [
+    "Position",
+    "Source",
+    "boundaries",
+    "calls",
+    "capture",
+    "is_user_code",
+    "library_call",
+]
 
 _HERE = str(Path(__file__).parent)
-_LIBRARIES = ("numpy", "scipy")
+_PYTHON = str(Path(ast.__file__).parent) + os.sep
 
 
 @dataclass(frozen=True)
@@ -94,22 +103,38 @@ boundaries: set[CodeType] = set()
 def capture() -> Source:
     """The user's frames from here outward, up to one whose code is among the ``boundaries``."""
     frames: list[tuple[CodeType, int]] = []
+    libraries: list[tuple[CodeType, int]] = []
     frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and frame.f_code not in boundaries:
         if is_user_code(frame.f_code):
             frames.append((frame.f_code, frame.f_lasti))
+        elif not frames and not frame.f_code.co_filename.startswith(_HERE):
+            libraries.append((frame.f_code, frame.f_lasti))
         frame = frame.f_back
-    return Source(tuple(frames))
+    # A function of a library that is traced itself has no frame outside the library.
+    return Source(tuple(frames or libraries))
+
+
+def library_call() -> str | None:
+    """The library's function that the program has called, from which this was reached, or None."""
+    found: FrameType | None = None
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and not is_user_code(frame.f_code):
+        if not frame.f_code.co_filename.startswith(_HERE):
+            found = frame
+        frame = frame.f_back
+    if found is None or frame is None:
+        return None
+    return f"{found.f_globals.get('__name__', '').partition('.')[0]}'s {found.f_code.co_qualname}"
 
 
 @lru_cache(maxsize=4096)
 def is_user_code(code: CodeType) -> bool:
-    """Whether code is neither ours nor a numerical library's."""
+    """Whether code is neither ours, nor Python's own, nor of an installed package."""
     path = code.co_filename
-    if path.startswith(_HERE) and not path.startswith(_NETWORKS):
-        return False
-    parts = Path(path).parts
-    return "site-packages" not in parts or not any(name in parts for name in _LIBRARIES)
+    if path.startswith(_HERE):
+        return path.startswith(_NETWORKS)
+    return not path.startswith((_PYTHON, "<frozen ")) and "site-packages" not in Path(path).parts
 
 
 @lru_cache(maxsize=65536)

@@ -193,10 +193,13 @@ class TracedArray:
         self, function: Any, types: Any, arguments: tuple[Any, ...], settings: dict[str, Any]
     ) -> Any:
         lowering = FUNCTIONS.get(function)
-        if lowering is None:
-            name = f"{function.__module__}.{function.__name__}"
-            raise unsupported(name, alternative(function.__name__))
-        return entered(lowering, *arguments, **settings)
+        if lowering is not None:
+            return entered(lowering, *arguments, **settings)
+        plain = without_tracing((arguments, settings))
+        if plain is not None:
+            return function(*plain[0], **plain[1])
+        name = f"{function.__module__}.{function.__name__}"
+        raise unsupported(name, alternative(function.__name__))
 
     @property
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -259,18 +262,20 @@ class TracedArray:
         return float(leaks.number(self, "float()"))
 
     def __int__(self) -> int:
-        return int(leaks.number(self, "int()"))
+        return leaks.whole(self, "int()")
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu":
             raise TypeError("only integer scalar arrays can be converted to a scalar index")
-        return int(leaks.number(self, "an index"))
+        return leaks.whole(self, "an index")
 
     def __complex__(self) -> complex:
         return complex(leaks.number(self, "complex()"))
 
     def __round__(self, digits: int | None = None) -> Any:
-        return round(leaks.number(self, "round()"), digits)
+        if digits is None:
+            return leaks.whole(entered(UFUNCS["__call__"], np.rint, self), "round()")
+        return entered(FUNCTIONS[np.round], self, digits)
 
     def item(self, *position: int) -> Any:
         return leaks.number(self[position] if position else self, ".item()")
@@ -298,6 +303,22 @@ class TracedArray:
 
     def __deepcopy__(self, memo: Any) -> TracedArray:
         return FUNCTIONS[np.copy](self)
+
+
+def without_tracing(tree: Any) -> Any:
+    """Nested lists and dicts with plain arrays, or None if one depends on a trace's arguments."""
+    if type(tree) is TracedArray:
+        if leaks.depends(tree.node):
+            return None
+        return np.array(tree.value) if isinstance(tree.value, np.ndarray) else tree.value
+    if type(tree) in (list, tuple):
+        parts = [without_tracing(part) for part in tree]
+        missing = any(a is None and b is not None for a, b in zip(parts, tree, strict=True))
+        return None if missing else type(tree)(parts)
+    if type(tree) is dict:
+        values = without_tracing(list(tree.values()))
+        return None if values is None else dict(zip(tree, values, strict=True))
+    return tree
 
 
 def bind(primitive: Primitive, *operands: TracedArray, **attributes: Any) -> TracedArray:

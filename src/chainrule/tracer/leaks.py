@@ -3,16 +3,15 @@
 A truth value or a whole number steers the program: it is recorded as a guard, and a graph that is
 evaluated with values that would steer otherwise refuses. A floating-point number that depends on
 the arguments would be cut off from its gradient: that is an error, or a recorded cut where the
-caller asked for cuts.
+caller asked for cuts. A value that only goes into a text (``print(f"{loss:.3f}")``) is neither.
 """
-
-# What a NumPy program passes has no type to know, so unknown types are allowed in this file.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false, reportUnknownLambdaType=false
 
 from __future__ import annotations
 
+import opcode
+import sys
 import threading
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,15 +20,29 @@ import numpy as np
 
 from chainrule import primitives as p
 from chainrule.errors import LeakError, TraceError
-from chainrule.graph import Cut, Guard, Node, topological_order
-from chainrule.source import capture
+from chainrule.graph import Cut, Guard, Node
+from chainrule.source import capture, library_call
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from chainrule.tracer.arrays import TracedArray
 
-__all__ = ["Context", "active_contexts", "array", "number", "recording", "tracing", "truth"]
+__all__ = [
+    "Context",
+    "active_contexts",
+    "array",
+    "depends",
+    "number",
+    "recording",
+    "require_running",
+    "steer",
+    "tracing",
+    "truth",
+    "whole",
+]
+
+# What is known of a node: it depends on an argument, a gradient passes from there to here, and an
+# argument that it depends on is of no running trace.
+_DEPENDS, _CARRIES, _FOREIGN = 1, 2, 4
 
 
 @dataclass
@@ -40,6 +53,7 @@ class Context:
     values: dict[Node, Any] = field(default_factory=dict[Node, Any])
     guards: list[Guard] = field(default_factory=list[Guard])
     cuts: list[Cut] = field(default_factory=list[Cut])
+    facts: dict[Node, int] = field(default_factory=dict[Node, int])
 
 
 class _State(threading.local):
@@ -82,10 +96,28 @@ def truth(x: TracedArray) -> bool:
     return result
 
 
+def whole(x: TracedArray, how: str) -> int:
+    """The whole number in an array of one element, its fraction cut off, recorded as a guard.
+
+    The fraction has no influence, so no gradient is lost: the derivative of a step is 0.
+    """
+    if _goes_into_text():
+        return int(x.value)
+    result = int(x.value)
+    node = x.node
+    if node.dtype.kind == "f":
+        node = p.cast(node, dtype=np.dtype(np.int64))
+    if abs(result) >= 2**63:
+        return int(number(x, how))
+    _guard(node, result)
+    return result
+
+
 def number(x: TracedArray, how: str) -> Any:
     """The value of an array of one element, for use outside the trace."""
     result = x.value.item()  # raises NumPy's own error for more elements
-    _leave(x, result, how)
+    if not _goes_into_text():
+        _leave(x, result, how)
     return result
 
 
@@ -95,19 +127,43 @@ def array(x: TracedArray, how: str) -> Any:
     return x.value
 
 
+def steer(x: TracedArray) -> Any:
+    """Truth values or whole numbers that decide a shape or a choice, recorded as a guard."""
+    _guard(x.node, np.array(x.value))
+    return x.value
+
+
+# ``"%.3f" % loss`` asks for float(loss), as an operator that stands in the program's own line.
+_REMAINDERS = {
+    number
+    for number, (name, _) in enumerate(getattr(opcode, "_nb_ops", ()))
+    if name in ("NB_REMAINDER", "NB_INPLACE_REMAINDER")
+}
+
+
+def _goes_into_text() -> bool:
+    # The frames are this function's, `number`'s or `whole`'s, the method's, and the program's.
+    frame = sys._getframe(3)  # pyright: ignore[reportPrivateUsage]
+    code, at = frame.f_code.co_code, frame.f_lasti
+    return at >= 0 and code[at] == opcode.opmap["BINARY_OP"] and code[at + 1] in _REMAINDERS
+
+
 def _leave(x: TracedArray, value: Any, how: str) -> None:
     node = x.node
-    reached = _arguments_of(node)
-    if not reached:
-        return
-    if _carries_gradient(node, reached):
+    facts = _facts(node)
+    if facts & _CARRIES:
+        library = library_call()
+        how = f"{library} (through {how})" if library else how
         source = capture()
         if not any(context.allow_cuts for context in _state.contexts):
+            if facts & _FOREIGN:
+                raise _ended()
             raise LeakError(
                 f"{how} takes a traced value{f' ({node.name})' if node.name else ''} out of the "
                 f"trace, which would cut its gradient ({source.describe()}). Keep it as an array "
-                "(np.stack and np.concatenate join several); if it is meant to be a constant, "
-                "wrap it in chainrule.stop_gradient and allow cuts with allow_cuts=True."
+                "and use NumPy's functions (np.exp for math.exp, np.stack to join several); if "
+                "it is meant to be a constant, wrap it in chainrule.stop_gradient, or allow cuts "
+                "with chainrule.trace(…, allow_cuts=True)."
             )
         for context in _state.contexts:
             context.cuts.append(Cut(node, how, source))
@@ -115,30 +171,62 @@ def _leave(x: TracedArray, value: Any, how: str) -> None:
 
 
 def _guard(node: Node, expected: Any) -> None:
-    reached = _arguments_of(node)
-    if not reached:
+    facts = _facts(node)
+    if not facts & _DEPENDS:
         return
-    known: set[Node] = set().union(*(context.values for context in _state.contexts))
-    if not reached <= known:
-        raise TraceError(
-            f"A traced value is used after its trace has ended ({capture().describe()}). "
-            "Return it from the traced function instead of storing it elsewhere."
-        )
-    if _state.contexts:
-        _state.contexts[-1].guards.append(Guard(node, expected, capture()))
+    if facts & _FOREIGN:
+        raise _ended()
+    _state.contexts[-1].guards.append(Guard(node, expected, capture()))
 
 
-def _arguments_of(node: Node) -> set[Node]:
-    return {leaf for leaf in topological_order([node]) if leaf.primitive.name == "argument"}
+def _ended() -> TraceError:
+    return TraceError(
+        f"A traced value is used after its trace has ended, or in another thread "
+        f"({capture().describe()}). Return it from the traced function instead of storing it "
+        "elsewhere."
+    )
 
 
-def _carries_gradient(node: Node, arguments: set[Node]) -> bool:
-    carrying: set[Node] = {argument for argument in arguments if argument.differentiable}
-    for current in topological_order([node]):
-        if (
-            current.differentiable
-            and current.primitive.differentiable
-            and any(operand in carrying for operand in current.inputs)
-        ):
-            carrying.add(current)
-    return node in carrying
+def require_running(node: Node) -> None:
+    """Refuse a value that depends on an argument of a trace that has ended."""
+    if _facts(node) & _FOREIGN:
+        raise _ended()
+
+
+def depends(node: Node) -> bool:
+    """Whether a node's value depends on an argument of a trace."""
+    return bool(_facts(node) & _DEPENDS)
+
+
+def _facts(node: Node) -> int:
+    """What is known of a node; each node is looked at once in a trace."""
+    contexts = _state.contexts
+    memory: dict[Node, int] = contexts[-1].facts if contexts else {}
+    known = memory.get(node)
+    if known is not None:
+        return known
+    outer = [context.facts for context in contexts[:-1]]
+    stack = [node]
+    while stack:
+        current = stack[-1]
+        if current in memory:
+            stack.pop()
+            continue
+        found = next((facts[current] for facts in outer if current in facts), None)
+        if found is None and current.primitive.name == "argument":
+            found = _DEPENDS | (_CARRIES if current.differentiable else 0)
+            if not any(current in context.values for context in contexts):
+                found |= _FOREIGN
+        if found is None:
+            missing = [each for each in current.inputs if each not in memory]
+            if missing:
+                stack.extend(missing)
+                continue
+            found = 0
+            for each in current.inputs:
+                found |= memory[each]
+            if not (current.differentiable and current.primitive.differentiable):
+                found &= ~_CARRIES
+        memory[current] = found
+        stack.pop()
+    return memory[node]
