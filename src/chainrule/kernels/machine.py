@@ -1,0 +1,125 @@
+"""LLVM for the processor at hand: compile a module, or find it compiled in the cache.
+
+Compiled code is kept in the user's cache folder, named by what it was made from: the graph, how it
+was laid out, the processor with its features, and the versions of LLVM and of this package. A file
+is written under another name and renamed, so two processes may write the same one; a file that is
+damaged does not carry its own checksum and is compiled anew; a folder that cannot be written is
+done without.
+"""
+
+# llvmlite has no types, so those of the values it makes are unknown in this file.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from chainrule import __version__
+
+__all__ = ["Compiled", "compiled", "processor"]
+
+_CHECKSUM = 32
+
+
+class Compiled:
+    """Native code in memory; ``address(name)`` is where a function begins."""
+
+    def __init__(self, code: bytes) -> None:
+        engine: Any = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        self._engine = engine
+
+    def function(self, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+        """A function of the compiled code; it runs without Python's global lock."""
+        signature = ctypes.CFUNCTYPE(result, *arguments)
+        made = signature(self._engine.get_function_address(name))
+        made.code = self  # type: ignore[attr-defined]  # the code lives as long as the function
+        return made
+
+
+@cache
+def processor() -> tuple[str, str]:
+    """The processor's name and features as LLVM has them."""
+    features: Any = llvm.get_host_cpu_features()
+    return str(llvm.get_host_cpu_name()), str(features.flatten())
+
+
+def _target_machine() -> Any:
+    """A new target machine: the engine that is made with one takes it for its own."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    name, features = processor()
+    target: Any = llvm.Target.from_default_triple()
+    # LLVM prefers 256-bit vectors on some processors that have 512; these kernels are long
+    # stretches of arithmetic, for which the wide ones pay.
+    return target.create_target_machine(cpu=name, features=features, opt=3)
+
+
+def compiled(key: str, make: Callable[[], str]) -> Compiled:
+    """The code of a module, from the cache or from LLVM; ``make`` gives the module's text."""
+    path = _cache_folder() / f"{_name(key)}.o"
+    code = _read(path)
+    if code is None:
+        code = _compile(make())
+        _write(path, code)
+    return Compiled(code)
+
+
+def _name(key: str) -> str:
+    parts = (key, *processor(), llvmlite.__version__, __version__, sys.platform)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _compile(text: str) -> bytes:
+    machine = _target_machine()
+    module: Any = llvm.parse_assembly(text)
+    module.verify()
+    options: Any = llvm.create_pipeline_tuning_options(speed_level=2)
+    builder: Any = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return bytes(machine.emit_object(module))
+
+
+def _cache_folder() -> Path:
+    given = os.environ.get("CHAINRULE_CACHE")
+    if given:
+        return Path(given)
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "chainrule"
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    checksum, code = content[:_CHECKSUM], content[_CHECKSUM:]
+    return code if hashlib.sha256(code).digest() == checksum else None
+
+
+def _write(path: Path, code: bytes) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(code).digest() + code)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError:
+        return  # without a cache everything works, and is compiled again next time
