@@ -87,7 +87,9 @@ def check_gradients_of(function: Function, arguments: Sequence[Any], recording: 
     found = evaluate_nodes(nodes, values)
     for ours, simpler in zip(found, evaluate_nodes(simplify(nodes), values), strict=True):
         assert np.shape(ours) == np.shape(simpler)
-        np.testing.assert_array_equal(ours, simpler)
+        # Some of NumPy's loops round otherwise where an exponent is the same for all elements.
+        rounding = 8 * np.finfo(np.asarray(ours).dtype).eps
+        np.testing.assert_allclose(ours, simpler, rtol=rounding, atol=0)
     expected = differences(function, arguments, weights)
     single = any(x.dtype == np.float32 for x in (*inputs, *outputs))
     tolerance = 2e-2 if single else 2e-6

@@ -22,9 +22,9 @@ from scipy.special import log_softmax, logsumexp, softmax
 from chainrule.errors import GuardError, LeakError, UnsupportedError
 from chainrule.interpreter import evaluate
 from chainrule.pytrees import flatten
-from chainrule.tracer import trace
+from chainrule.tracer import record, trace
 
-from .checking import check_program
+from .checking import check_gradients_of, check_program
 
 
 def draw(seed: int, dtype: Any) -> dict[str, Any]:
@@ -200,10 +200,21 @@ NEARLY = [
     "np.einsum('ij,jk->ik', x, y.T, optimize=True)",
     "x.astype(np.float32).astype(np.float64)",
     "np.inner(A, x)",
+    "np.convolve(u, v)",
+    "np.correlate(u, v)",
+    "scipy.special.log1p(p)",
+    "scipy.special.expm1(x)",
+    "scipy.special.logit(p / 3)",
 ]
+# Differences of what is rounded to single precision say nothing.
+ROUNDED = ["np.where(m, x, y.astype(np.float32))", "x.astype(np.float32).astype(np.float64)"]
 
 # Python's own comparisons choose: the graph is of the branches that were taken.
 STEERED = [
+    "np.argsort(u)",
+    "np.sort(u)",
+    "np.median(x)",
+    "np.median(x, axis=0)",
     "round(s)",
     "max(u)",
     "min(u)",
@@ -215,8 +226,6 @@ STEERED = [
 # What is not traced: each is refused with the place and what to use.
 REFUSED = [
     "A.transpose(0, 2, 1).ravel(order='K')",
-    "np.trunc(x)",
-    "np.nan_to_num(x)",
     "np.heaviside(x, 0.5)",
     "np.hypot(x, y)",
     "np.arctan2(x, y)",
@@ -226,20 +235,12 @@ REFUSED = [
     "np.arcsinh(x)",
     "np.arccosh(p + 1)",
     "np.arctanh(x / 3)",
-    "np.deg2rad(x)",
-    "np.rad2deg(x)",
-    "np.radians(x)",
-    "np.degrees(x)",
     "np.copysign(p, x)",
     "np.fmax(x, y)",
     "np.fmin(x, y)",
     "np.logaddexp2(x, y)",
     "np.sinc(x)",
-    "scipy.special.log1p(p)",
-    "scipy.special.expm1(x)",
-    "scipy.special.log_expit(x)",
     "scipy.special.erfc(x)",
-    "scipy.special.logit(p / 3)",
     "scipy.special.xlog1py(x, p)",
     "scipy.special.entr(p)",
     "scipy.special.rel_entr(p, p.T.reshape(3, 4))",
@@ -260,8 +261,6 @@ REFUSED = [
     "np.mean(x, where=m)",
     "np.max(x, where=m, initial=-1.0)",
     "np.min(x, where=m, initial=1.0)",
-    "np.cumprod(x, axis=1)",
-    "np.cumprod(u)",
     "u.cumprod()",
     "np.linalg.norm(u, 3)",
     "np.linalg.norm(u, 0.5)",
@@ -270,46 +269,20 @@ REFUSED = [
     "np.linalg.matrix_norm(x)",
     "np.nansum(x)",
     "np.nanmean(x)",
-    "np.median(x)",
-    "np.median(x, axis=0)",
     "np.nanmax(x)",
-    "np.logaddexp.reduce(x, axis=1)",
-    "np.maximum.accumulate(x, axis=1)",
-    "np.multiply.accumulate(x, axis=1)",
     "np.add.reduceat(u, [0, 2])",
-    "np.diff(x)",
-    "np.diff(x, axis=0)",
-    "np.diff(u, n=2)",
-    "np.ediff1d(u)",
     "np.gradient(u)",
-    "np.trapezoid(u)",
-    "np.trapezoid(x, axis=1)",
-    "np.convolve(u, v)",
-    "np.correlate(u, v)",
-    "np.polyval([1.0, 2, 3], u)",
-    "np.polyval(v, u)",
     "np.cross(v, v + 1)",
     "np.cov(x)",
     "np.corrcoef(x)",
     "np.interp(s, [0.0, 1, 2], [1.0, 3, 2])",
-    "np.isclose(x, y)",
-    "np.allclose(x, x)",
-    "np.array_equal(x, x)",
-    "np.array_equal(n, n)",
     "np.array_equiv(x, x)",
-    "np.matvec(x, u)",
-    "np.vecmat(v, x)",
-    "np.vecdot(x, y)",
     "np.einsum(x, [0, 1], y, [0, 1], [0])",
     "np.kron(u, v)",
     "np.diagonal(x, 1)",
     "np.diag(u, 1)",
     "np.diag(S, -1)",
     "np.trace(x, offset=1)",
-    "np.tril(S)",
-    "np.triu(S)",
-    "np.triu(x, 1)",
-    "np.tril(x, k=-1)",
     "np.diagflat(u)",
     "np.vander(u, 3)",
     "np.linalg.multi_dot([x, y.T, x])",
@@ -317,42 +290,18 @@ REFUSED = [
     "np.linalg.inv(S)",
     "np.linalg.det(S)",
     "np.linalg.solve(S, v)",
-    "np.rollaxis(A, 2)",
-    "np.atleast_3d(x)",
-    "np.dstack([x, y])",
-    "np.dstack([u, u])",
     "np.insert(u, 0, 1.0)",
     "np.insert(x, 0, 1, axis=1)",
     "np.delete(u, 0)",
     "np.delete(x, 1, axis=1)",
     "np.block([[x, x], [y, y]])",
-    "np.array_split(x, 2)",
-    "np.array_split(u, 3)",
-    "np.dsplit(A, 2)",
-    "np.unstack(x)",
-    "np.unstack(x, axis=1)",
     "np.pad(u, 1, constant_values=(1, 2))",
-    "np.rot90(x)",
-    "np.rot90(x, 2)",
     "np.float64(s)",
     "np.float32(s) * 1",
-    "np.meshgrid(u, v)",
-    "np.meshgrid(u, v, indexing='ij')",
     "np.ix_(n, n)",
-    "np.select([x > 0.5, x < -0.5], [x, -x], default=0.0)",
     "np.piecewise(x, [x > 0], [1.0, 2.0])",
     "np.choose(n, [u, u * 2, u * 3])",
-    "np.compress([True, False, True], x, axis=0)",
-    "np.extract(m, x)",
-    "np.unique(n)",
     "np.searchsorted([0.0, 1.0], s)",
-    "np.argsort(u)",
-    "np.sort(u)",
-    "np.nonzero(m)",
-    "np.argwhere(m)",
-    "np.where(m)",
-    "x[np.where(m)]",
-    "x[np.nonzero(m)]",
     "x[m.nonzero()]",
     "np.take(x, [5, 6], mode='wrap')",
     "np.take(x, [5, 60], axis=1, mode='clip')",
@@ -384,6 +333,9 @@ def test_function_in_another_order(text: str, dtype: Any) -> None:
     first, second = draw(1, dtype), draw(2, dtype)
     second["n"], second["m"] = first["n"], first["m"]
     graph = trace(function, *(first[name] for name in names))
+    if text not in ROUNDED:
+        arguments = [first[name] for name in names]
+        check_gradients_of(function, arguments, record(function, tuple(arguments)))
     for values in (first, second):
         arguments = [values[name] for name in names]
         ours, theirs = evaluate(graph, *arguments), function(*arguments)

@@ -4,7 +4,20 @@ The arrays take part through NumPy's own protocols (`__array_ufunc__` and `__arr
 the program needs no change and no other module than NumPy.
 """
 
-from chainrule.tracer import arrangement, indexing, methods, products, reductions, ufuncs
+from chainrule.tracer import (
+    arrangement,
+    choices,
+    creation,
+    indexing,
+    joining,
+    methods,
+    products,
+    questions,
+    reductions,
+    sequences,
+    steering,
+    ufuncs,
+)
 from chainrule.tracer.arrays import TracedArray, bind
 from chainrule.tracer.leaks import active_contexts
 from chainrule.tracer.operands import is_traced
@@ -16,13 +29,19 @@ __all__ = [
     "active_contexts",
     "arrangement",
     "bind",
+    "choices",
+    "creation",
     "indexing",
     "is_traced",
+    "joining",
     "methods",
     "named",
     "products",
+    "questions",
     "record",
     "reductions",
+    "sequences",
+    "steering",
     "stop_gradient",
     "trace",
     "ufuncs",

@@ -341,7 +341,7 @@ def bind(primitive: Primitive, *operands: TracedArray, **attributes: Any) -> Tra
             return base.view(value, node, Step(primitive, attributes))
     if node.shape == () and isinstance(value, np.ndarray):
         value = value[()]  # NumPy's operations give a scalar, which in-place operators replace
-    return TracedArray(value, node, weak=all(operand.weak for operand in operands))
+    return TracedArray(value, node)
 
 
 def _broadcast(operands: tuple[TracedArray, ...]) -> tuple[TracedArray, ...]:

@@ -117,14 +117,19 @@ _FIRST: dict[str, Any] = {
     else _finding_traced(name, original, name in _MAKERS or name in _LIKE)
     for name, original in _ORIGINAL.items()
 }
-# Lowerings look functions up by what NumPy's namespace holds at that time.
-for _name, _function in _FIRST.items():
-    if _name not in ("c_", "r_") and _ORIGINAL[_name] in FUNCTIONS:
-        FUNCTIONS[_function] = FUNCTIONS[_ORIGINAL[_name]]
+
+
+@functools.cache
+def _register() -> None:
+    # Lowerings look functions up by what NumPy's namespace holds at that time.
+    for name, original in _ORIGINAL.items():
+        if name not in ("c_", "r_") and original in FUNCTIONS:
+            FUNCTIONS[_FIRST[name]] = FUNCTIONS[original]
 
 
 def install() -> None:
     """Let the names look for traced arguments."""
+    _register()
     for name, function in _FIRST.items():
         setattr(np, name, function)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.special
 
 from chainrule import primitives as p
 from chainrule.graph import Primitive, registry
@@ -20,6 +21,7 @@ from chainrule.tracer.arrays import (
     bind,
     entered,
     unsupported,
+    without_tracing,
 )
 from chainrule.tracer.operands import as_dtype, as_traced, is_traced, python_type
 
@@ -53,20 +55,25 @@ def call(
     if len(inputs) > ufunc.nin:
         out, inputs = inputs[ufunc.nin :], inputs[: ufunc.nin]
     target = out[0] if isinstance(out, tuple) else out
+    wanted = np.dtype(dtype) if dtype is not None else None
+    if target is None and where is not True:
+        raise unsupported(
+            f"{_name(ufunc)}(…, where=…) without out=",
+            "Elements left out have no value: use np.where(condition, …, …).",
+        )
     operands = tuple(as_traced(x) for x in inputs)
-    result = _apply(ufunc, operands, np.dtype(dtype) if dtype is not None else None)
+    if where is not True:
+        # Where the ufunc is not to be computed it must not be: 0/0 is why people write where=.
+        operands = tuple(
+            FUNCTIONS[np.where](where, x, x.dtype.type(1)) if x.dtype.kind != "b" else x
+            for x in operands
+        )
+    result = _apply(ufunc, operands, wanted)
     if target is None:
-        if where is not True:
-            raise unsupported(
-                f"np.{ufunc.__name__}(…, where=…) without out=",
-                "Elements left out have no value: use np.where(condition, …, …).",
-            )
         return result
     if where is not True:
-        shape = np.broadcast_shapes(result.shape, np.shape(target))
         result = FUNCTIONS[np.where](where, result, target)
-        assert result.shape == shape
-    return store(target, result, f"np.{ufunc.__name__}(…, out=…)")
+    return store(target, result, f"{_name(ufunc)}(…, out=…)")
 
 
 def store(target: Any, result: TracedArray, how: str) -> TracedArray:
@@ -74,8 +81,9 @@ def store(target: Any, result: TracedArray, how: str) -> TracedArray:
     if not is_traced(target):
         raise unsupported(
             f"{how} into a plain array",
-            "The array was made outside the trace: make it with np.zeros_like(x), or "
-            "np.zeros(shape, like=x), of a traced x.",
+            "The array was made where the trace does not see it: make it inside the traced "
+            "function with np.zeros(shape), np.zeros_like(x) or np.copy(x), under NumPy's own "
+            "name (from numpy import zeros hides it).",
         )
     if not isinstance(target.value, np.ndarray):
         return result
@@ -90,22 +98,71 @@ def store(target: Any, result: TracedArray, how: str) -> TracedArray:
 def _apply(ufunc: Any, operands: tuple[TracedArray, ...], dtype: Any) -> TracedArray:
     if ufunc in (np.positive, np.conjugate):
         return FUNCTIONS[np.copy](operands[0])
-    if ufunc is np.isinf:
-        x = operands[0]
-        either = _apply(np.logical_or, (_apply(np.isnan, (x,), None), call(np.isfinite, x)), None)
-        return _apply(np.logical_not, (either,), None)
-    if ufunc is np.matmul:
-        return FUNCTIONS[np.matmul](*operands)
+    if ufunc in _COMPOSED:
+        return _COMPOSED[ufunc](*operands)
     primitive = _BY_UFUNC.get(ufunc) or _ALIASES.get(ufunc)
     if ufunc is np.float_power:
         primitive, dtype = p.power, np.dtype("float64")
     if primitive is None or (ufunc in _ALIASES and ufunc is not np.fabs and not _boolean(operands)):
+        plain = without_tracing(operands)
+        if plain is not None:
+            return as_traced(ufunc(*plain))
         raise unsupported(f"{_name(ufunc)}", alternative(ufunc.__name__))
     if ufunc not in _LOGICAL:
         operands = _promote(ufunc, operands, dtype)
     else:
         operands = tuple(_as_truth(x) for x in operands)
     return bind(primitive, *operands)
+
+
+def _isinf(x: TracedArray) -> TracedArray:
+    return call(np.logical_not, call(np.logical_or, call(np.isnan, x), call(np.isfinite, x)))
+
+
+def _trunc(x: TracedArray) -> TracedArray:
+    if x.dtype.kind != "f":
+        return call(np.positive, x)
+    return FUNCTIONS[np.where](call(np.less, x, 0), call(np.ceil, x), call(np.floor, x))
+
+
+def _times_quotient(above: float, below: float) -> Any:
+    def scaled(x: TracedArray) -> TracedArray:
+        real = _real(x)
+        number = real.dtype.type
+        return call(np.multiply, real, number(above) / number(below))
+
+    return scaled
+
+
+def _real(x: TracedArray) -> TracedArray:
+    return x if x.dtype.kind == "f" else as_dtype(x, np.dtype("float64"))
+
+
+def _vecdot(a: TracedArray, b: TracedArray) -> TracedArray:
+    a, b = FUNCTIONS[np.broadcast_arrays](a, b)
+    product = FUNCTIONS[np.matmul](a[..., None, :], b[..., :, None])
+    return product[..., 0, 0]
+
+
+_COMPOSED: dict[Any, Any] = {
+    np.isinf: _isinf,
+    np.trunc: _trunc,
+    np.matmul: lambda a, b: FUNCTIONS[np.matmul](a, b),
+    np.deg2rad: _times_quotient(np.pi, 180),
+    np.radians: _times_quotient(np.pi, 180),
+    np.rad2deg: _times_quotient(180, np.pi),
+    np.degrees: _times_quotient(180, np.pi),
+    scipy.special.log1p: lambda x: call(np.log1p, x),
+    scipy.special.expm1: lambda x: call(np.expm1, x),
+    scipy.special.log_expit: lambda x: call(
+        np.negative, call(np.logaddexp, call(np.negative, x), 0)
+    ),
+    scipy.special.logit: lambda x: call(np.log, call(np.divide, x, call(np.subtract, 1, x))),
+    np.vecdot: _vecdot,
+}
+if hasattr(np, "matvec"):  # NumPy 2.2
+    _COMPOSED[np.matvec] = lambda a, b: FUNCTIONS[np.matmul](a, b[..., :, None])[..., 0]
+    _COMPOSED[np.vecmat] = lambda a, b: FUNCTIONS[np.matmul](a[..., None, :], b)[..., 0, :]
 
 
 def _name(ufunc: Any) -> str:
@@ -151,17 +208,25 @@ def _reduce(
         np.logical_and: np.all,
         np.logical_or: np.any,
     }
-    if ufunc not in functions or others:
-        raise unsupported(f"np.{ufunc.__name__}.reduce", "Use np.sum, np.prod, np.max or np.min.")
-    settings = {"dtype": dtype} if dtype is not None else {}
     target = out[0] if isinstance(out, tuple) else out
+    if ufunc not in functions:
+        if ufunc not in _FOLDED or others or dtype is not None or target is not None:
+            raise unsupported(f"{_name(ufunc)}.reduce", "Use np.sum, np.prod, np.max or np.min.")
+        return FUNCTIONS["fold"](ufunc, x, axis, keepdims)
+    settings = {"dtype": dtype, **others} if dtype is not None else others
     return FUNCTIONS[functions[ufunc]](x, axis=axis, out=target, keepdims=keepdims, **settings)
 
 
 def _accumulate(ufunc: Any, x: Any, axis: int = 0, **others: Any) -> TracedArray:
-    if ufunc is not np.add or others.get("out") is not None:
-        raise unsupported(f"np.{ufunc.__name__}.accumulate", "Use np.cumsum.")
-    return FUNCTIONS[np.cumsum](x, axis=axis)
+    dtype, out = others.get("dtype"), others.get("out")
+    if ufunc is np.add:
+        return FUNCTIONS[np.cumsum](x, axis=axis, dtype=dtype, out=out)
+    if ufunc not in (np.multiply, np.maximum, np.minimum, *_FOLDED) or out is not None:
+        raise unsupported(f"{_name(ufunc)}.accumulate", "Use np.cumsum, or write the loop.")
+    return FUNCTIONS["accumulate"](ufunc, x, axis, dtype)
+
+
+_FOLDED = {np.logaddexp, np.subtract, np.divide, np.power}
 
 
 def _outer(ufunc: Any, a: Any, b: Any, **settings: Any) -> TracedArray:
