@@ -179,7 +179,8 @@ def test_a_table_is_learned_saved_shown_and_predicted(run, tmp_path):
 
 def test_predictions_of_a_saved_model_are_the_same_to_the_bit(run, tmp_path):
     from chainrule.data import read_table
-    from chainrule.training.recipes import Recipe, prepare
+    from chainrule.training.preparing import prepare
+    from chainrule.training.recipes import Recipe
 
     table(tmp_path / "shop.csv")
     trained = prepare(Recipe(str(tmp_path / "shop.csv"), epochs=10)).train()

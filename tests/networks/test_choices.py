@@ -12,6 +12,7 @@ from chainrule.errors import SettingError
 from chainrule.networks import activation, initializer, loss
 from chainrule.networks.activations import leaky_relu, tanh
 from chainrule.networks.choices import format_choice, nearest_first, parse_choice
+from chainrule.training.optimizers import optimizer
 
 words = st.from_regex(r"[a-z][a-z_0-9]{0,8}", fullmatch=True).filter(
     lambda word: not keyword.iskeyword(word)
@@ -69,6 +70,23 @@ def test_an_unknown_name_lists_the_nearest_first():
     assert message.startswith("activation='rleu' is not known. Did you mean 'relu'?")
     assert "The choices are: relu, " in message
     assert "softplus" in message
+
+
+@pytest.mark.parametrize(
+    ("choose", "name", "meant"),
+    [
+        (loss, "mse", "squared_error"),
+        (loss, "MAE", "absolute_error"),
+        (loss, "bce", "binary_cross_entropy"),
+        (loss, "log-loss", "binary_cross_entropy"),
+        (optimizer, "sgd", "gradient_descent"),
+        (activation, "swish", "silu"),
+        (initializer, "xavier", "glorot"),
+    ],
+)
+def test_a_name_that_others_use_is_understood(choose, name, meant):
+    with pytest.raises(SettingError, match=f"Did you mean {meant!r}"):
+        choose(name)
 
 
 def test_nearest_first_keeps_every_choice():

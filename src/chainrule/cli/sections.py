@@ -1,20 +1,28 @@
-"""Commands whose help shows options in sections, and whose errors are one message."""
+"""Commands whose help has sections, and whose errors are one message; the options' own types."""
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
-__all__ = ["DataCommand", "fractions", "names", "option", "whole_numbers"]
+__all__ = ["DataCommand", "Number", "Program", "fractions", "names", "option", "whole_numbers"]
+
+INTERRUPTED = 130
+_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 
 
 class Option(click.Option):
     """An option that belongs to a section of the help."""
 
-    section = "Options"
+    section = "Other"
 
 
 def option(section: str, *names: str, **settings: Any) -> Callable[[Any], Any]:
@@ -23,36 +31,171 @@ def option(section: str, *names: str, **settings: Any) -> Callable[[Any], Any]:
     return click.option(*names, cls=kind, **settings)
 
 
+class Refusal(click.ClickException):
+    """What ends a command with one message on standard error."""
+
+    def __init__(self, message: str, code: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = code  # pyright: ignore[reportAttributeAccessIssue]
+
+    def show(self, file: Any = None) -> None:
+        """Print the message; in colour where the terminal's user has not asked for none."""
+        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        label = click.style("Error: ", fg="red", bold=True)
+        click.echo(label + self.message, file=file, err=True, color=False if plain else None)
+
+
+# Of these, one is a message already, and the other shows the help; click 8.1 has it not yet.
+_AS_THEY_ARE: Any = (Refusal, getattr(click.exceptions, "NoArgsIsHelpError", Refusal))
+
+
+class Program(click.Group):
+    """The program: whatever goes wrong in it ends with one message and no traceback.
+
+    Exit codes: 1 where training diverged, 2 for anything that was refused, 130 for Ctrl-C.
+    """
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """The context; options of the program itself that do not exist are refused here."""
+        with _one_message(()):
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was typed."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # in a terminal without Unicode, R² is R\xb2
+                stream.reconfigure(errors="backslashreplace")
+        with _one_message(()):
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+
+
 class DataCommand(click.Command):
-    """A command that says what is wrong with its input in one message and exits with 2."""
+    """A command whose options are shown in sections, and named in messages as they are typed."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options under their sections' headings."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 sections.setdefault(getattr(parameter, "section", "Other"), []).append(record)
         for section, records in sections.items():
             with formatter.section(section):
                 formatter.write_dl(records)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what chainrule refuses ends it with the message alone."""
+        """Run the command."""
+        with _one_message(parameter.name or "" for parameter in self.params):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _one_message(options: Iterable[str]) -> Generator[None]:
+    """Turn what can go wrong into a `Refusal`, with the options in it as they are typed."""
+    try:
+        yield
+    except _AS_THEY_ARE:
+        raise
+    except click.UsageError as error:
+        where = "chainrule" if error.ctx is None else error.ctx.command_path
+        raise Refusal(f"{_sentence(error.format_message())} See {where} --help.") from None
+    except MemoryError as error:
+        raise Refusal(
+            f"There is not enough memory{f' ({error})' if str(error) else ''}. Use fewer units or "
+            "a smaller batch size."
+        ) from None
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has read enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise Refusal(f"{where}{error.strerror or error}.") from None
+    except Exception as error:
         from chainrule.errors import ChainruleError, DivergedError
 
+        if not isinstance(error, ChainruleError):
+            raise
+        raise Refusal(
+            as_typed(str(error), options), 1 if isinstance(error, DivergedError) else 2
+        ) from None
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!", ")")) else f"{text}."
+
+
+_OTHER_NAMES = {
+    "standardise": "--no-standardise",
+    "shuffle": "--no-shuffle",
+    "restore_best": "--keep-last",
+}
+
+
+def as_typed(message: str, options: Iterable[str]) -> str:
+    """A message of the library with its settings written as options of the command line.
+
+    >>> as_typed("learning_rate=-1.0 is out of range: it takes a number.", ["learning_rate"])
+    '--learning-rate -1.0 is out of range: it takes a number.'
+    """
+    known = {name: f"--{name.replace('_', '-')}" for name in options if name} | _OTHER_NAMES
+    names = "|".join(map(re.escape, known))
+    pattern = re.compile(rf"(?<![\w.'-])({names})=('[^']*'|\"[^\"]*\"|[-+\w.]*\w)?")
+
+    def typed(match: re.Match[str]) -> str:
+        value = match[2] or ""
+        if value[:1] in ("'", '"'):
+            value = shlex.quote(value[1:-1])
+        return f"{known[match[1]]} {value}".rstrip()
+
+    return pattern.sub(typed, message)
+
+
+class Number(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
+    """A number as people write it: 1000, 1_000, 1,000 and 1e3 are one whole number."""
+
+    def __init__(self, *, whole: bool) -> None:
+        self.whole = whole
+        self.name = "integer" if whole else "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; what is none is refused."""
+        if not isinstance(value, str):
+            return value
+        text = value.strip().replace("−", "-")
+        if self.whole and _GROUPED.fullmatch(text):
+            text = text.replace(",", "")
         try:
-            return super().invoke(ctx)
-        except DivergedError as error:
-            message, code = str(error), 1
-        except ChainruleError as error:
-            message, code = str(error), 2
-        click.echo(click.style("Error: ", fg="red", bold=True) + message, err=True)
-        sys.exit(code)
+            if not self.whole:
+                return float(text)
+            return int(text)
+        except ValueError:
+            pass
+        try:
+            number = float(text)
+        except ValueError:
+            number = None
+        if self.whole and number is not None and number.is_integer() and abs(number) < 2**53:
+            return int(number)
+        self.fail(f"{value!r} is not a {'whole ' if self.whole else ''}number.", param, ctx)
 
 
 def _split(value: Any) -> list[str]:
-    return [part.strip() for part in str(value).split(",") if part.strip()]
+    return [part.strip() for part in str(value).split(",")]
+
+
+_WIDEST = 1_000_000
 
 
 def whole_numbers(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -65,9 +208,9 @@ def whole_numbers(ctx: click.Context, parameter: click.Parameter, value: Any) ->
         numbers = tuple(int(part) for part in _split(value))
     except ValueError:
         numbers = ()
-    if not numbers or min(numbers) < 1:
+    if not numbers or min(numbers) < 1 or max(numbers) > _WIDEST:
         raise click.BadParameter(
-            f"{value!r} is not a list of whole numbers above 0, such as 16 or 16,8 "
+            f"{value!r} is not a list of whole numbers from 1 to {_WIDEST:,}, such as 16 or 16,8 "
             "(0 for no hidden layer)."
         )
     return numbers
@@ -76,12 +219,11 @@ def whole_numbers(ctx: click.Context, parameter: click.Parameter, value: Any) ->
 def fractions(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """``0.2,0.5`` as (0.2, 0.5)."""
     try:
-        numbers = tuple(float(part) for part in _split(value))
+        return tuple(float(part) for part in _split(value))
     except ValueError:
-        numbers = ()
-    if not numbers:
-        raise click.BadParameter(f"{value!r} is not a number or a list of them, such as 0.2,0.5.")
-    return numbers
+        raise click.BadParameter(
+            f"{value!r} is not a number or a list of them, such as 0.2,0.5."
+        ) from None
 
 
 def names(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -95,7 +237,9 @@ def names(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
             parts.append("")
         else:
             parts[-1] += character
-    found = tuple(part.strip() for part in parts if part.strip())
-    if not found:
-        raise click.BadParameter("it is empty; give a name such as tanh, or one for each layer.")
+    found = tuple(part.strip() for part in parts)
+    if not all(found):
+        raise click.BadParameter(
+            f"{value!r} is not a name such as tanh, or a list of names, one for each hidden layer."
+        )
     return found

@@ -69,6 +69,7 @@ class Preparation:
         drop: Sequence[str] = (),
         categorical: Sequence[str] = (),
         standardise: bool = True,
+        standardise_target: bool | None = None,
         rows: NDArray[Any] | None = None,
     ) -> Preparation:
         """Finds out how to encode a table.
@@ -79,7 +80,8 @@ class Preparation:
         average. Any other target is a number. ``task`` overrides that.
 
         A feature of numbers becomes (x - mean) / scale, with the mean and the standard deviation
-        over the rows, or stays as it is where ``standardise`` is False; texts, booleans and
+        over the rows, or stays as it is where ``standardise`` is False; so does a number to
+        predict, unless ``standardise_target`` says otherwise, as for counts; texts, booleans and
         declared categories become one 0/1 column for each category, in sorted order. Texts that
         are all numbers count as numbers. ``categorical`` names columns that are categories
         whatever they look like; ``drop`` names columns to leave out. ``rows`` are those that will
@@ -102,7 +104,7 @@ class Preparation:
             usable(table, name, "target"),
             task=task,
             categorical=name in categorical,
-            standardise=standardise,
+            standardise=standardise if standardise_target is None else standardise_target,
             rows=rows,
         )
         columns = [usable(table, feature) for feature in features]

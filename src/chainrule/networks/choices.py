@@ -104,9 +104,49 @@ def nearest_first(name: str, choices: Iterable[str]) -> list[str]:
     return sorted(choices, key=unlikeness)
 
 
+# What other programs call the same thing, which spelling alone would not find.
+_CALLED_ELSEWHERE = {
+    "mse": "squared_error",
+    "l2": "squared_error",
+    "sse": "squared_error_sum",
+    "mae": "absolute_error",
+    "l1": "absolute_error",
+    "bce": "binary_cross_entropy",
+    "log_loss": "binary_cross_entropy",
+    "logistic_loss": "binary_cross_entropy",
+    "ce": "categorical_cross_entropy",
+    "nll": "categorical_cross_entropy",
+    "softmax_cross_entropy": "categorical_cross_entropy",
+    "svm": "hinge",
+    "pinball": "quantile",
+    "sgd": "gradient_descent",
+    "gd": "gradient_descent",
+    "nag": "nesterov",
+    "bfgs": "lbfgs",
+    "logistic": "sigmoid",
+    "swish": "silu",
+    "linear": "identity",
+    "none": "identity",
+    "xavier": "glorot",
+    "kaiming": "he",
+    "normal": "standard_normal",
+    "gaussian": "standard_normal",
+    "plateau": "adaptive",
+    "reduce_on_plateau": "adaptive",
+    "invscaling": "inverse_scaling",
+}
+
+
 def unknown(option: str, value: object, choices: Iterable[str]) -> SettingError:
-    """The error for a name that is not in a table."""
+    """The error for a name that is not in a table.
+
+    >>> str(unknown("loss", "MSE", ["huber", "squared_error"]))
+    "loss='MSE' is not known. Did you mean 'squared_error'? The choices are: squared_error, huber."
+    """
     near = nearest_first(str(value), choices)
+    meant = _CALLED_ELSEWHERE.get(str(value).strip().lower().replace("-", "_"))
+    if meant in near:
+        near = [meant, *(name for name in near if name != meant)]
     return SettingError(
         f"{option}={value!r} is not known. Did you mean {near[0]!r}? "
         f"The choices are: {', '.join(near)}."

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from chainrule.errors import ChainruleError
-from chainrule.training.recipes import Recipe, prepare
+from chainrule.training.preparing import prepare
+from chainrule.training.recipes import Recipe
 
 __all__ = ["Advice", "tried_advice"]
 
@@ -26,7 +27,8 @@ def tried_advice(
 ) -> Advice | None:
     """The first change to a truth table's complete recipe with which it is learned, or None.
 
-    Each candidate is trained in full, until the time budget (in seconds) is spent.
+    What is advised can be added to the command that was typed, whatever options it had. Each
+    candidate is trained in full, until the time budget (in seconds) is spent.
     """
     began = time.monotonic()
     for option, changed in _candidates(recipe):
@@ -34,7 +36,7 @@ def tried_advice(
         if left <= 0:
             return None
         try:
-            limited = replace(changed, max_time=left)
+            limited = replace(changed, max_time=min(left, recipe.max_time or left))
             trained = prepare(limited).train(callbacks=() if callback is None else (callback,))
         except ChainruleError:
             continue
@@ -51,10 +53,11 @@ def _candidates(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
     for more in (units + 1, 2 * units + 2):
         layers = (more, *hidden[1:])
         yield f"--hidden {','.join(map(str, layers))}", replace(recipe, hidden=layers)
+    faster = replace(recipe, optimizer="adam", learning_rate=0.05)
     if recipe.optimizer != "adam":
-        yield "--optimizer adam", replace(recipe, optimizer="adam", learning_rate=None)
-        adam = replace(recipe, optimizer="adam", learning_rate=0.05)
-        yield "--optimizer adam --learning-rate 0.05", adam
+        yield "--optimizer adam --learning-rate 0.05", faster
+    elif recipe.learning_rate != 0.05:
+        yield "--learning-rate 0.05", faster
     if recipe.epochs is not None and recipe.epochs < 10_000:
         yield "--epochs 10000", replace(recipe, epochs=10_000)
     wide = replace(recipe, hidden=(8,), optimizer="adam", learning_rate=0.05, epochs=2000)

@@ -15,7 +15,7 @@ from chainrule.simplification import simplify_graph
 from chainrule.tracer import trace
 from chainrule.training.steps import Engine, Objective, Tree
 
-__all__ = ["Evaluation", "accuracy", "r_squared", "score_of"]
+__all__ = ["Evaluation", "about_one_half", "accuracy", "r_squared", "score_of"]
 
 Array = NDArray[Any]
 
@@ -45,12 +45,22 @@ def r_squared(outputs: Array, y: Array) -> float:
     return float(1 - np.sum((y - outputs) ** 2) / spread) if spread else float("nan")
 
 
+def about_one_half(network: Network, outputs: Array) -> Array:
+    """The outputs, on whose scale a class of two is chosen at ½ and not by the sign.
+
+    Signs choose where the last layer gives pre-activations: with the hinge loss, and with binary
+    cross-entropy and no sigmoid.
+    """
+    signed = network.criterion.name in ("hinge", "binary_cross_entropy")
+    if signed and network.layers[-1].name == "identity":
+        return outputs + 0.5
+    return outputs
+
+
 def score_of(network: Network, outputs: Array, y: Array, task: str) -> float:
     """Accuracy for classification, R² for regression."""
     if task == "classification":
-        if network.criterion.name == "hinge":
-            outputs = outputs + 0.5  # a class is chosen by the sign
-        return accuracy(outputs, y)
+        return accuracy(about_one_half(network, outputs), y)
     return r_squared(outputs, np.reshape(y, outputs.shape))
 
 

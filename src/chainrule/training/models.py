@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from chainrule.data import Preparation, Table
 from chainrule.errors import ChainruleError, ModelFileError
 from chainrule.networks import Network
+from chainrule.training.evaluation import about_one_half
 from chainrule.training.files import check_version, read_tensors, write_tensors, write_text
 from chainrule.training.history import History
 
@@ -54,13 +55,18 @@ class Model:
     history: History = field(default_factory=History)
 
     def outputs(self, X: Array) -> Array:
-        """The network's outputs (n, outputs) for prepared inputs."""
+        """The network's outputs (n, outputs) for prepared inputs; ½ is between two classes."""
         dtype = next(iter(self.parameters.values())).dtype
         with np.errstate(all="ignore"):
             values: Array = self.network.predict(self.parameters, X.astype(dtype))
-        if self.network.criterion.name == "hinge":
-            return values + 0.5  # a class is chosen by the sign, as ½ chooses it elsewhere
-        return values
+        classes = self.preparation is not None and self.preparation.labels is not None
+        return about_one_half(self.network, values) if classes else values
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether the outputs are probabilities of classes."""
+        classes = self.preparation is not None and self.preparation.labels is not None
+        return classes and self.network.layers[-1].name in ("sigmoid", "softmax")
 
     def predict(self, table: Table) -> Array:
         """The predicted label or number for each row of a table."""

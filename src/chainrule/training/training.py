@@ -33,7 +33,7 @@ from chainrule.training.settings import Settings
 from chainrule.training.state import Run, State, Tree
 from chainrule.training.steps import Engine, Objective
 
-__all__ = ["train"]
+__all__ = ["default_rate", "train"]
 
 Array = NDArray[Any]
 Model = Network | Callable[..., Any]
@@ -179,7 +179,12 @@ def _optimizer(chosen: Any) -> Optimizer:
     return choose_optimizer(chosen)
 
 
-def _default_rate(optimizer: str) -> float:
+def default_rate(optimizer: str) -> float:
+    """The learning rate that goes with an optimiser's name.
+
+    >>> default_rate("adam"), default_rate("momentum")
+    (0.001, 0.1)
+    """
     return _RATES.get(optimizer, 0.1)
 
 
@@ -187,7 +192,7 @@ def _schedule(
     chosen: Any, learning_rate: float | None, optimizer: str, epochs: int, samples: int
 ) -> Schedule:
     """The learning rates, from a schedule's name and the rate to start from."""
-    rate = _default_rate(optimizer) if learning_rate is None else learning_rate
+    rate = default_rate(optimizer) if learning_rate is None else learning_rate
     check_setting("learning_rate", rate, NONNEGATIVE)
     check_setting("epochs", epochs, NATURAL)
     made = choose_schedule(chosen, base=rate, total=max(epochs, 1), samples=samples)
