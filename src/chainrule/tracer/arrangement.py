@@ -141,14 +141,14 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> TracedArray:
 def atleast_1d(*arrays: Any) -> Any:
     parts = [as_traced(a) for a in arrays]
     results = tuple(x if x.ndim else reshape(x, (1,)) for x in parts)
-    return results if len(results) > 1 else results[0]
+    return results if len(results) > 1 else next(iter(results))
 
 
 @traces(np.atleast_2d)
 def atleast_2d(*arrays: Any) -> Any:
     parts = [as_traced(a) for a in arrays]
     results = tuple(x if x.ndim > 1 else reshape(x, (1, x.size)) for x in parts)
-    return results if len(results) > 1 else results[0]
+    return results if len(results) > 1 else next(iter(results))
 
 
 @traces(np.atleast_3d)
@@ -158,7 +158,7 @@ def atleast_3d(*arrays: Any) -> Any:
     results = tuple(
         x if x.ndim > 2 else reshape(x, shapes.get(x.ndim, (*x.shape, 1))) for x in parts
     )
-    return results if len(results) > 1 else results[0]
+    return results if len(results) > 1 else next(iter(results))
 
 
 @traces(np.broadcast_to)

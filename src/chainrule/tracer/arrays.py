@@ -26,12 +26,12 @@ from chainrule.errors import UnsupportedError
 from chainrule.graph import Node, Primitive
 from chainrule.source import Source, capture
 from chainrule.tracer import leaks
+from chainrule.tracer.alternatives import alternative
 
 __all__ = [
     "FUNCTIONS",
     "UFUNCS",
     "TracedArray",
-    "alternative",
     "bind",
     "entered",
     "here",
@@ -358,30 +358,4 @@ def _broadcast(operands: tuple[TracedArray, ...]) -> tuple[TracedArray, ...]:
     return tuple(
         operand if operand.shape == shape else bind(p.broadcast_to, operand, shape=shape)
         for operand in operands
-    )
-
-
-_INSTEAD = {
-    "sort": "Sort outside the traced function, or take elements with an order that is given.",
-    "argsort": "Compute the order outside the traced function and index with it.",
-    "fill": "Use x[...] = value.",
-    "mod": "Use np.where, or x - n * np.floor(x / n).",
-    "remainder": "Use x - n * np.floor(x / n).",
-    "floor_divide": "Use np.floor(x / n).",
-    "median": "Use np.mean, or select the middle elements with an order that is given.",
-    "fmax": "Use np.maximum.",
-    "fmin": "Use np.minimum.",
-    "nansum": "Use np.sum(np.where(np.isnan(x), 0, x)).",
-    "nanmean": "Use np.where(np.isnan(x), 0, x) and divide by the count.",
-    "resize": "Use .reshape(shape).",
-    "tobytes": "Leave writing to the code outside the traced function.",
-}
-
-
-def alternative(name: str) -> str:
-    """What to use instead of a NumPy function that is not traced."""
-    return _INSTEAD.get(
-        name,
-        "Write it with NumPy's arithmetic, or compute it outside the traced function and pass the "
-        "result as an argument.",
     )

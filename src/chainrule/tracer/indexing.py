@@ -144,12 +144,18 @@ def _fit(value: TracedArray, shape: tuple[int, ...]) -> TracedArray:
 def take(
     x: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise"
 ) -> TracedArray:
-    if mode != "raise" or out is not None:
-        raise unsupported("np.take(…, mode=…, out=…)", "Use x[indices].")
     array = as_traced(x)
     if axis is None:
         array, axis = FUNCTIONS[np.ravel](array), 0
     axis = axis_of(axis, array.ndim)
+    if mode != "raise":
+        if is_traced(indices) or mode not in ("wrap", "clip"):
+            raise unsupported(f"np.take(…, mode={mode!r})", "Use np.clip on the indices.")
+        size = array.shape[axis]
+        places = np.asarray(indices)
+        indices = places % size if mode == "wrap" else np.clip(places, 0, size - 1)
+    if out is not None:
+        return store(out, take(array, indices, axis), "np.take(…, out=…)")
     if isinstance(indices, int | np.integer):
         return array[(slice(None),) * axis + (int(indices),)]
     order = as_traced(np.asarray(indices) if not is_traced(indices) else indices)
@@ -188,20 +194,18 @@ def put_along_axis(x: Any, indices: Any, values: Any, axis: Any) -> None:
     x[_beside(order, axis, x.shape)] = values
 
 
-def diagonal_of(x: TracedArray, first: int, second: int) -> TracedArray:
+def diagonal_of(x: TracedArray, first: int, second: int, offset: int = 0) -> TracedArray:
     """The elements with equal positions on two axes, which become one axis, the last."""
     axes = [axis for axis in range(x.ndim) if axis not in (first, second)]
     moved = FUNCTIONS[np.transpose](x, (*axes, first, second))
-    along = np.arange(min(x.shape[first], x.shape[second]))
-    return moved[(..., along, along)]
+    rows = np.arange(max(0, -offset), max(0, min(x.shape[first], x.shape[second] - offset)))
+    return moved[(..., rows, rows + offset)]
 
 
 @traces(np.diagonal)
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> TracedArray:
     array = as_traced(x)
-    if offset:
-        raise unsupported("np.diagonal(…, offset=…)", "Index with two np.arange.")
-    return diagonal_of(array, axis_of(axis1, array.ndim), axis_of(axis2, array.ndim))
+    return diagonal_of(array, axis_of(axis1, array.ndim), axis_of(axis2, array.ndim), offset)
 
 
 @traces(np.trace)
@@ -212,16 +216,38 @@ def trace_of_matrix(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> 
 @traces(np.diag)
 def diag(x: Any, k: int = 0) -> TracedArray:
     array = as_traced(x)
-    if k:
-        raise unsupported("np.diag(…, k=…)", "Index with two np.arange.")
     if array.ndim == 2:
-        return diagonal(array)
-    along = as_traced(np.arange(array.size))
-    return bind(
-        p.embed,
-        array,
-        along,
-        along,
-        template=(("array",), ("array",)),
-        shape=(array.size, array.size),
-    )
+        return diagonal(array, k)
+    if array.ndim != 1:
+        raise ValueError("Input must be 1- or 2-d.")
+    places = np.arange(array.size)
+    rows, columns = as_traced(places + max(0, -k)), as_traced(places + max(0, k))
+    size = array.size + abs(k)
+    template = (("array",), ("array",))
+    return bind(p.embed, array, rows, columns, template=template, shape=(size, size))
+
+
+@traces(np.diagflat)
+def diagflat(v: Any, k: int = 0) -> TracedArray:
+    return diag(FUNCTIONS[np.ravel](as_traced(v)), k)
+
+
+@traces(np.fill_diagonal)
+def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    if wrap or as_traced(a).ndim != 2:
+        raise unsupported("np.fill_diagonal of other than one matrix", "Index with np.arange.")
+    along = np.arange(min(a.shape))
+    setitem(a, (along, along), val)
+
+
+@traces(np.ix_)
+def ix_(*args: Any) -> tuple[Any, ...]:
+    places: list[Any] = []
+    for position, each in enumerate(args):
+        x = as_traced(each)
+        if x.dtype.kind == "b":
+            x = as_traced(FUNCTIONS[np.flatnonzero](x))
+        lone = [1] * len(args)
+        lone[position] = -1
+        places.append(FUNCTIONS[np.reshape](x, lone))
+    return tuple(places)

@@ -134,11 +134,8 @@ def steer(x: TracedArray) -> Any:
 
 
 # ``"%.3f" % loss`` asks for float(loss), as an operator that stands in the program's own line.
-_REMAINDERS = {
-    number
-    for number, (name, _) in enumerate(getattr(opcode, "_nb_ops", ()))
-    if name in ("NB_REMAINDER", "NB_INPLACE_REMAINDER")
-}
+_OPERATIONS: list[tuple[str, str]] = getattr(opcode, "_nb_ops", [])
+_REMAINDERS = {i for i, (name, _) in enumerate(_OPERATIONS) if "REMAINDER" in name}
 
 
 def _goes_into_text() -> bool:

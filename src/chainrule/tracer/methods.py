@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from chainrule.tracer.arrays import FUNCTIONS, TracedArray, entered, unsupported
-from chainrule.tracer.ufuncs import call
+from chainrule.tracer.arrays import FUNCTIONS, TracedArray, entered
 
 __all__: list[str] = []
 
@@ -20,13 +20,16 @@ _SAME_NAME = [
     "any",
     "argmax",
     "argmin",
+    "argsort",
     "clip",
+    "cumprod",
     "cumsum",
     "diagonal",
     "dot",
     "max",
     "mean",
     "min",
+    "nonzero",
     "prod",
     "ptp",
     "ravel",
@@ -65,7 +68,12 @@ def _give_methods() -> None:
         "T": property(method(np.transpose)),
         "mT": property(method(np.matrix_transpose)),
         "real": property(lambda self: self),
-        "flat": property(lambda self: FUNCTIONS[np.ravel](self)),
+        "flat": property(_Flat, _set_flat),
+        "fill": direct(_fill),
+        "sort": direct(_sort),
+        "compress": lambda self, condition, axis=None: entered(
+            FUNCTIONS[np.compress], condition, self, axis
+        ),
     }
     for name, member in others.items():
         setattr(TracedArray, name, member)
@@ -98,9 +106,42 @@ def _astype(
 
 
 def _round(self: TracedArray, decimals: int = 0, out: Any = None) -> TracedArray:
-    if decimals or out is not None:
-        raise unsupported("round(decimals)", "Round outside the traced function.")
-    return call(np.rint, self)
+    return FUNCTIONS[np.round](self, decimals, out)
+
+
+class _Flat:
+    """The elements of an array in row-major order, as ``x.flat`` gives them."""
+
+    def __init__(self, array: TracedArray) -> None:
+        self._array = array
+
+    def __len__(self) -> int:
+        return self._array.size
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(FUNCTIONS[np.ravel](self._array))
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.asarray(FUNCTIONS[np.ravel](self._array), dtype)
+
+    def __getitem__(self, index: Any) -> TracedArray:
+        return FUNCTIONS[np.copy](FUNCTIONS[np.ravel](self._array))[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        places = np.arange(self._array.size)[index]
+        self._array[np.unravel_index(places, self._array.shape)] = value
+
+
+def _set_flat(self: TracedArray, value: Any) -> None:
+    _Flat(self)[:] = value
+
+
+def _fill(self: TracedArray, value: Any) -> None:
+    self[...] = value
+
+
+def _sort(self: TracedArray, axis: int = -1, **settings: Any) -> None:
+    self[...] = FUNCTIONS[np.sort](self, axis, **settings)
 
 
 _give_methods()

@@ -116,7 +116,15 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> TracedArray:
 
 @traces(np.kron)
 def kron(a: Any, b: Any) -> TracedArray:
-    raise unsupported("np.kron", "Use np.outer and reshape.")
+    left, right = as_traced(a), as_traced(b)
+    ndim = max(left.ndim, right.ndim)
+    ours = (1,) * (ndim - left.ndim) + left.shape
+    theirs = (1,) * (ndim - right.ndim) + right.shape
+    reshape = FUNCTIONS[np.reshape]
+    first = reshape(left, [n for size in ours for n in (size, 1)])
+    second = reshape(right, [n for size in theirs for n in (1, size)])
+    product = call(np.multiply, first, second)
+    return reshape(product, [m * n for m, n in zip(ours, theirs, strict=True)])
 
 
 @traces(np.einsum)
@@ -124,7 +132,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **more: Any) 
     if more:
         raise unsupported(f"np.einsum(…, {next(iter(more))}=…)", "Leave it out.")
     if not isinstance(operands[0], str):
-        raise unsupported("np.einsum with lists of axes", "Use a text such as 'ij,jk->ik'.")
+        operands = _with_text(operands)
     arrays = _alike(*(as_traced(x) for x in operands[1:]))
     terms, output = _subscripts(operands[0], arrays)
     single: list[str] = []
@@ -141,6 +149,19 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **more: Any) 
         cleaned.append(array)
     result = _einsum_of_distinct(single, output, cleaned)
     return result if out is None else store(out, result, "np.einsum(…, out=…)")
+
+
+def _with_text(operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The operands of einsum with lists of axes in the form with a text."""
+
+    def letters(axes: Any) -> str:
+        return "".join("..." if i is Ellipsis else chr(ord("a") + int(i)) for i in axes)
+
+    pairs = len(operands) // 2
+    text = ",".join(letters(operands[2 * i + 1]) for i in range(pairs))
+    if len(operands) % 2:
+        text += "->" + letters(operands[-1])
+    return (text, *(operands[2 * i] for i in range(pairs)))
 
 
 def _einsum_of_distinct(terms: list[str], output: str, arrays: list[TracedArray]) -> TracedArray:

@@ -37,7 +37,9 @@ def reduce_with(
         array = as_dtype(array, np.add.reduce(np.zeros(0, array.dtype)).dtype)
     if where is not _UNSET and where is not True:
         if neutral is None:
-            raise unsupported("a reduction with where=", "Use np.where(condition, x, …) first.")
+            if initial is _UNSET:
+                raise ValueError("np.max and np.min with where= need initial=")
+            neutral = array.dtype.type(initial)
         array = FUNCTIONS[np.where](where, array, neutral)
     axes = axes_of(axis, array.ndim)
     keep = keepdims is not _UNSET and bool(keepdims)
@@ -124,11 +126,15 @@ def mean(
     keepdims: Any = _UNSET,
     **more: Any,
 ) -> TracedArray:
-    if more:
-        raise unsupported("np.mean(…, where=…)", "Use np.sum(np.where(…)) divided by the count.")
     array = _inexact(a, dtype)
-    count = product(array.shape[i] for i in axes_of(axis, array.ndim))
+    count: Any = product(array.shape[i] for i in axes_of(axis, array.ndim))
+    where = more.get("where", True)
+    if where is not True:
+        counted = FUNCTIONS[np.broadcast_to](where, array.shape)
+        count = total(counted, axis=axis, keepdims=keepdims)
+        array = FUNCTIONS[np.where](where, array, array.dtype.type(0))
     result = call(np.divide, total(array, axis=axis, keepdims=keepdims), count)
+    result = as_dtype(result, array.dtype)
     return result if out is None else store(out, result, "np.mean(…, out=…)")
 
 
@@ -230,9 +236,10 @@ def argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = _UNSET)
 @traces(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> TracedArray:
     array = _inexact(x, None)
-    vector = axis is not None and not isinstance(axis, tuple)
-    if axis is None and ord is None:
-        flat = FUNCTIONS[np.ravel](array)
+    vector = axis is not None and np.size(axis) == 1
+    euclidean = {1: (None, 2), 2: (None, "fro", "f")}.get(array.ndim, (None,))
+    if axis is None and ord in euclidean:
+        flat = FUNCTIONS[np.ravel](array, "K")
         result = call(np.sqrt, FUNCTIONS[np.dot](flat, flat))
         return FUNCTIONS[np.reshape](result, (1,) * array.ndim) if keepdims else result
     if ord in (None, 2, "fro") and (vector or array.ndim == 1 or ord != 2):
@@ -241,14 +248,51 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     if (vector or array.ndim == 1) and ord in (1, np.inf, -np.inf):
         reduce = {1: total, np.inf: largest, -np.inf: smallest}[ord]
         return reduce(call(np.absolute, array), axis=axis, keepdims=keepdims)
+    if (vector or array.ndim == 1) and isinstance(ord, int | float):
+        if ord == 0:
+            present = as_dtype(call(np.not_equal, array, 0), array.dtype)
+            return total(present, axis=axis, keepdims=keepdims)
+        powers = total(call(np.power, call(np.absolute, array), ord), axis, keepdims=keepdims)
+        return call(np.power, powers, np.reciprocal(ord, dtype=array.dtype))
     raise unsupported(
         f"np.linalg.norm(…, ord={ord!r})",
-        "Use the Euclidean norm (ord=None), ord=1 or ord=np.inf of vectors, or write it out.",
+        "Use the Euclidean norm (ord=None) of matrices, or write it out.",
     )
 
 
-@traces(np.round)
+@traces(np.round, np.around)
 def round_to_whole(a: Any, decimals: int = 0, out: Any = None) -> TracedArray:
-    if decimals or out is not None:
-        raise unsupported("np.round(decimals)", "Round outside the traced function.")
-    return call(np.rint, a)
+    array = as_traced(a)
+    if array.dtype.kind != "f":
+        if decimals < 0:
+            raise unsupported("np.round of whole numbers to tens", "Convert with .astype(float).")
+        result = FUNCTIONS[np.copy](array)
+    elif decimals == 0:
+        result = call(np.rint, array)
+    else:
+        scale, back = (np.multiply, np.divide) if decimals > 0 else (np.divide, np.multiply)
+        power = 10.0 ** abs(decimals)
+        result = call(back, call(np.rint, call(scale, array, power)), power)
+    return result if out is None else store(out, result, "np.round(…, out=…)")
+
+
+@traces(np.nansum)
+def nansum(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _UNSET
+) -> TracedArray:
+    array = as_traced(a)
+    if array.dtype.kind == "f":
+        array = FUNCTIONS[np.where](call(np.isnan, array), array.dtype.type(0), array)
+    return total(array, axis, dtype, out, keepdims)
+
+
+@traces(np.nanmean)
+def nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _UNSET
+) -> TracedArray:
+    array = _inexact(a, dtype)
+    present = call(np.logical_not, call(np.isnan, array))
+    count = total(present, axis=axis, keepdims=keepdims)
+    result = call(np.divide, nansum(array, axis, None, None, keepdims), count)
+    result = as_dtype(result, array.dtype)
+    return result if out is None else store(out, result, "np.nanmean(…, out=…)")

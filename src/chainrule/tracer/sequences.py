@@ -16,7 +16,7 @@ from chainrule.tracer.ufuncs import call, store
 
 __all__ = ["accumulate", "diff", "fold"]
 
-_UNSET: Any = np._NoValue  # pyright: ignore[reportAttributeAccessIssue]  # NumPy's own default
+_UNSET: Any = object()
 
 
 def _along(axis: int, start: int | None, stop: int | None) -> tuple[slice, ...]:
@@ -144,8 +144,6 @@ def correlate(a: Any, v: Any, mode: str = "valid", *, _swap: bool = False) -> Tr
     size = right.size
     before = {"full": size - 1, "same": size // 2, "valid": 0}[mode]
     after = {"full": size - 1, "same": size - 1 - size // 2, "valid": 0}[mode]
-    if backwards and not _swap:
-        before, after = after, before
     padded = FUNCTIONS[np.pad](left, (before, after))
     result = FUNCTIONS[np.dot](_windows(padded, size), right)
     return result[::-1] if backwards and not _swap else result
@@ -158,7 +156,7 @@ def sliding_window_view(
     if writeable:
         raise unsupported("A sliding window that can be written into", "Write into its array.")
     array = as_traced(x)
-    sizes = (window_shape,) if isinstance(window_shape, int | np.integer) else tuple(window_shape)
+    sizes = [int(n) for n in np.atleast_1d(window_shape)]
     axes = (
         list(range(array.ndim))
         if axis is None
@@ -170,6 +168,6 @@ def sliding_window_view(
     if len(axes) != len(sizes):
         raise ValueError(f"window_shape {sizes} must have an entry for each of the axes {axes}")
     order = np.lib.stride_tricks.sliding_window_view(
-        np.arange(array.size).reshape(array.shape), sizes, tuple(axes)
+        np.arange(array.size).reshape(array.shape), tuple(sizes), tuple(axes)
     )
     return FUNCTIONS[np.ravel](array)[order]

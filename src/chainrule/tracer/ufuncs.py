@@ -13,11 +13,11 @@ import scipy.special
 
 from chainrule import primitives as p
 from chainrule.graph import Primitive, registry
+from chainrule.tracer.alternatives import alternative
 from chainrule.tracer.arrays import (
     FUNCTIONS,
     UFUNCS,
     TracedArray,
-    alternative,
     bind,
     entered,
     unsupported,
