@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,24 +69,26 @@ def differentiate(point: Point, direction: Array, step: float = STEP) -> Differe
 
 
 def confirmed(point: Point, direction: Array, measured: Difference) -> Difference:
-    """The difference that contradicts the gradient, or one at a smaller step that does not.
+    """A difference that contradicts the gradient, looked at again with smaller steps.
 
-    A function that waves many times within a step can look smooth at t and 2t alike. A right
-    gradient then is found at some smaller step, with an error far below what the two differ by;
-    of a wrong one the difference is the same at every step, until rounding hides it.
+    Of a wrong gradient it is the same at a smaller step; otherwise it says nothing, and gets an
+    error as large as what the two differ by. A function that waves many times within a step can
+    look smooth at t and 2t alike: the gradient then is found again at some smaller step.
     """
     exact = float(point.exact @ direction)
-    apart = abs(exact - (measured.numeric or 0.0))
+    numeric = measured.numeric or 0.0
+    apart = abs(exact - numeric)
     step = measured.step / 8
+    first = _at_step(point, direction, step)
+    found = first
     while step >= _SMALLEST_STEP and 32 * point.noise / step < apart:
-        found = _at_step(point, direction, step)
-        if (
-            found.numeric is not None
-            and 16 * found.error < apart
-            and abs(found.numeric - exact) < apart / 4
-        ):
+        clear = found.numeric is not None and 16 * found.error < apart
+        if clear and abs((found.numeric or 0.0) - exact) < apart / 4:
             return found
         step /= 8
+        found = _at_step(point, direction, step)
+    if first.numeric is None or abs(first.numeric - numeric) + first.error > apart / 4:
+        return replace(measured, error=max(measured.error, apart))
     return measured
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.certificate.differences import Difference, confirmed, differentiate
-from chainrule.certificate.points import EPSILON, STEP, Point
+from chainrule.certificate.points import EPSILON, STEP, Point, length
 from chainrule.certificate.results import Entry
 from chainrule.certificate.subject import Part
 
@@ -86,7 +86,7 @@ def compare(point: Point, direction: Direction, confirm: bool, beside_kink: bool
 def _entry(point: Point, direction: Direction, measured: Difference, beside_kink: bool) -> Entry:
     vector, unit = direction.vector, direction.unit
     exact = float(point.exact @ vector) / unit
-    roundoff = 3 * float(np.linalg.norm(point.roundoff * vector)) / unit
+    roundoff = 3 * length(point.roundoff * vector) / unit
     numeric = None if measured.numeric is None else measured.numeric / unit
     found = point.trace.complex_step(point.x, vector) if point.trace is not None else None
     stepped = found[0] / unit if found is not None else None
@@ -94,7 +94,7 @@ def _entry(point: Point, direction: Direction, measured: Difference, beside_kink
     noise = max(point.noise, abs(found[1] - point.value)) if found is not None else 0.0
     largest = float(np.max(np.abs(point.exact[direction.part.span]), initial=0.0))
     if direction.position is None:
-        largest *= float(np.linalg.norm(vector))
+        largest *= length(vector)
     size = max(abs(exact), abs(stepped or 0.0), largest)
     return Entry(
         direction.part.name,

@@ -15,7 +15,7 @@ from chainrule.certificate.traces import Trace, place_of
 from chainrule.errors import TraceError
 from chainrule.graph import Node
 
-__all__ = ["EPSILON", "STEP", "Point"]
+__all__ = ["EPSILON", "STEP", "Point", "length"]
 
 Array = NDArray[Any]
 EPSILON = float(np.finfo(np.float64).eps)
@@ -97,10 +97,9 @@ class Point:
         since the terms of a sum may be larger than the sum.
         """
         allowed = np.zeros(self.x.size)
-        rng = np.random.default_rng(0)
         moved = [0.0] * len(self.subject.parts)
         if self.trace is not None and self.not_finite() is None:
-            moved = self.trace.gradient_rounding(rng)
+            moved = self.trace.rounding[:-1]
         for part, change in zip(self.subject.parts, moved, strict=True):
             largest = float(np.max(np.abs(gradient[part.span]), initial=0.0))
             units = precision[part.span]
@@ -156,7 +155,10 @@ class Point:
         the point, so that a kink at the point does not count; the middle of three is taken.
         """
         measured = [self._noise_beside(rng) for _ in range(3)]
-        self.noise = max(self.noise, *sorted(measured)[1:2])
+        self.noise = max(self.noise, sorted(measured)[1])
+        if self.trace is not None and math.isfinite(self.trace.rounding[-1]):
+            # Where terms cancel the values on a line may be rounded all alike, and show nothing.
+            self.noise = max(self.noise, self.trace.rounding[-1])
 
     def _noise_beside(self, rng: np.random.Generator) -> float:
         direction = rng.normal(size=self.x.size) * self.scale
@@ -168,12 +170,20 @@ class Point:
             flat = len(set(line)) < 5
             if not math.isfinite(noise) or (flat and found < math.inf):
                 break
+            # It is noise if it stays with a smaller step, and else the function's own bend; waves
+            # within the step look like noise too, but as large as the function itself.
+            stays = found / 8 < noise < 1e-4 * max(map(abs, line))
             found = min(found, noise)
-            if found <= 1e3 * EPSILON * abs(self.value):
+            if stays or found <= 1e3 * EPSILON * abs(self.value):
                 break
-            # It is noise if it stays with a smaller step, and else the function's own bend.
             step /= 64
         return found if math.isfinite(found) else 0.0
+
+
+def length(vector: Array) -> float:
+    """The Euclidean norm, of numbers of any size."""
+    largest = float(np.max(np.abs(vector), initial=0.0))
+    return largest * float(np.linalg.norm(vector / largest)) if largest > 0 else 0.0
 
 
 def _scale(values: Array) -> Array:

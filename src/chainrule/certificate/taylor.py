@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.certificate.points import STEP, Point
+from chainrule.certificate.points import STEP, Point, length
 
 __all__ = ["RIGHT", "Remainder", "slope_along"]
 
@@ -65,9 +65,7 @@ def _above_rounding(
     point: Point, direction: Array, found: list[tuple[float, float]]
 ) -> list[tuple[float, float]]:
     """The remainders that rounding of the values and of the gradient does not explain."""
-    gradient = (
-        3 * float(np.linalg.norm(point.tangent_roundoff * direction)) + 2 * point.noise / STEP
-    )
+    gradient = 3 * length(point.tangent_roundoff * direction) + 2 * point.noise / STEP
     return [(t, r) for t, r in found if r > 40 * point.noise + 30 * t * gradient]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from typing import Any
 
@@ -46,7 +47,6 @@ class Trace:
                 zip(self.call.graph.arguments, recording.values, strict=True)
             )
             self._gradient_nodes: list[Node] = []
-            self._choices_of_gradient: dict[Node, Any] = {}
             self._hold()
             self._find_branches()
         self.value = float(recording.outputs[0])
@@ -76,41 +76,44 @@ class Trace:
         with np.errstate(all="ignore"):
             return self.call.finish(self._gradient_nodes)
 
-    def gradient_rounding(self, rng: np.random.Generator) -> list[float]:
-        """How far rounding moves our gradient of each part, in double precision.
+    @functools.cached_property
+    def rounding(self) -> list[float]:
+        """How far rounding moves our gradient of each part, and last the value.
 
-        Every step's result is changed at random by a unit in its last place or so, and what that
-        does to the gradient is seen (D. Parker, 1997, "Monte Carlo arithmetic"). Choices stay.
+        Every step's result is changed at random by about a unit in its last place, and what that
+        does is seen (D. Parker, 1997, "Monte Carlo arithmetic"). Choices stay as they are.
         """
         if not self._gradient_nodes:
             self.gradient()
-        exact = self._shaken(None)
-        moved = [self._shaken(rng) for _ in range(3)]
+        nodes = [*self._gradient_nodes, self.loss]
+        values = self._shaken(nodes, None, {})
+        rng = np.random.default_rng(0)
+        moved = [self._shaken(nodes, rng, values) for _ in range(3)]
         with np.errstate(all="ignore"):
             return [
-                max(float(np.max(np.abs(m[i] - e), initial=0.0)) for m in moved)
-                for i, e in enumerate(exact)
+                max(float(np.max(np.abs(m[node] - values[node]), initial=0.0)) for m in moved)
+                for node in nodes
             ]
 
-    def _shaken(self, rng: np.random.Generator | None) -> list[Any]:
-        """The gradient where each step's result is moved by rounding."""
+    def _shaken(
+        self, nodes: list[Node], rng: np.random.Generator | None, choices: dict[Node, Any]
+    ) -> dict[Node, Any]:
+        """All values where each step's result is moved by rounding, but ``choices`` are not."""
         values: dict[Node, Any] = dict(self._given)
         with np.errstate(all="ignore"):
-            for node in topological_order(self._gradient_nodes, values):
+            for node in topological_order(nodes, values):
                 if node.primitive.name == "constant":
                     values[node] = node.value
                     continue
                 if rng is not None and not (node.differentiable and node.primitive.differentiable):
-                    values[node] = self._choices_of_gradient[node]
+                    values[node] = choices[node]
                     continue
                 operands = [values[operand] for operand in node.inputs]
                 value = node.primitive.value(*operands, **node.attributes)
                 if rng is not None:
                     value = value * (1 + _UNIT * rng.standard_normal(np.shape(value)))
                 values[node] = value
-        if rng is None:
-            self._choices_of_gradient = values
-        return [values[node] for node in self._gradient_nodes]
+        return values
 
     # Branches.
 
