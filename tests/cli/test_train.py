@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from chainrule.training.models import Model
 
-from .conftest import PROGRAM
+from .conftest import PROGRAM, table
 
 LOSSES = [0.2558, 0.2455, 0.1532, 0.1336, 0.1298, 0.1282, 0.1274, 0.1269, 0.1266, 0.1264]
 
@@ -138,16 +137,6 @@ def test_options_of_the_data(run):
     assert json.loads(kept.out)["rows"] == 200
 
 
-def table(path: Path, n: int = 120) -> Path:
-    rng = np.random.default_rng(1)
-    size, age = rng.normal(5, 2, n), rng.integers(20, 60, n)
-    city = rng.choice(["Lyon", "Brest"], n)
-    bought = np.where(size + (city == "Lyon") * 3 > 6.5, "yes", "no")
-    rows = zip(size.round(3), age, city, bought, strict=True)
-    path.write_text("size,age,city,bought\n" + "".join(f"{a},{b},{c},{d}\n" for a, b, c, d in rows))
-    return path
-
-
 def test_a_table_is_learned_saved_shown_and_predicted(run, tmp_path):
     table(tmp_path / "shop.csv")
     result = run("train", "shop.csv", "--save", "model", "--epochs", 60, "--lr", 0.01)
@@ -174,7 +163,9 @@ def test_a_table_is_learned_saved_shown_and_predicted(run, tmp_path):
     described = json.loads(run("show", "model", "--json").out)
     assert described["format"] == "chainrule model"
     assert described["history"]["epochs"] == 60
-    assert json.loads(run("predict", "model", "shop.csv", "--json").out)["score"][0] == "accuracy"
+    assert json.loads(run("predict", "model", "shop.csv", "--json").out)["score"].keys() == {
+        "accuracy"
+    }
 
 
 def test_predictions_of_a_saved_model_are_the_same_to_the_bit(run, tmp_path):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.cli.report import counted, finite, say_notes
 from chainrule.cli.screen import console, percent
 from chainrule.data import BUILTIN_NAMES, Preparation, Table, builtin, read_table
 from chainrule.errors import ChainruleError, SettingError
@@ -32,11 +33,19 @@ def run_predict(
     """Print or write the predictions for each row."""
     if output is not None and output.suffix.lower() not in (".csv", ".parquet"):
         raise SettingError(f"--output {output}: its name must end in .csv or .parquet.")
+    if output is not None and as_json:
+        raise SettingError("--json prints the predictions and --output writes them: choose one.")
     loaded = Model.load(model)
+    say_notes(loaded)
     preparation = loaded.preparation
     if preparation is None:
         raise ChainruleError(f"The model in {model} has no preparation, so it takes no tables.")
     table = _table(loaded, data, encoding, header)
+    if probabilities and preparation.labels is not None and not loaded.gives_probabilities:
+        raise SettingError(
+            f"--probabilities: the model's outputs are none. Its last layer is "
+            f"{loaded.network.layers[-1].text}, trained on the {loaded.network.criterion.measures}."
+        )
     outputs = loaded.outputs(preparation.transform_features(table))
     columns: dict[str, NDArray[Any]] = {"prediction": preparation.decode(outputs)}
     if probabilities:
@@ -45,17 +54,19 @@ def run_predict(
     score = _score(preparation, table, columns["prediction"])
     if as_json:
         rows = {name: column.tolist() for name, column in columns.items()}
-        print(json.dumps({"rows": len(outputs), "score": score, **rows}, ensure_ascii=False))
+        scored = None if score is None else dict([score])
+        result = finite({"rows": len(outputs), "score": scored, **rows})
+        print(json.dumps(result, ensure_ascii=False))
         return
     if output is None:
         _print(columns)
     else:
         _write(columns, output)
-        console().print(f"{len(outputs):,} predictions in {output}")
+        console().print(f"{counted(len(outputs), 'prediction')} in {output}")
     if score is not None:
         measure, value = score
         shown = percent(value) if measure == "accuracy" else f"{value:.4f}"
-        console(error=True).print(f"{measure} on {len(outputs):,} rows: {shown}")
+        console(error=True).print(f"{measure} on {counted(len(outputs), 'row')}: {shown}")
 
 
 def _table(model: Model, data: str, encoding: str, header: bool | None) -> Table:

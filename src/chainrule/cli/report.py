@@ -11,15 +11,28 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from chainrule.cli.screen import duration, number, percent
+from chainrule.cli.screen import console, duration, number, percent
 from chainrule.data import BUILTIN_NAMES, Preparation
 from chainrule.data.targets import NumberTarget
 from chainrule.networks.losses import loss as choose_loss
 from chainrule.training.advice import Advice
+from chainrule.training.models import Model
 from chainrule.training.preparing import Prepared, Trained
 from chainrule.training.recipes import TRUTH_TABLES, optimizer_name
 
-__all__ = ["as_json", "counted", "finite", "heading", "measure", "score_text", "show", "verdict"]
+__all__ = [
+    "STOPPED",
+    "as_json",
+    "counted",
+    "finite",
+    "first_few",
+    "heading",
+    "measure",
+    "say_notes",
+    "score_text",
+    "show",
+    "verdict",
+]
 
 _SHOWN_ROWS = 16
 _SHOWN_INPUTS = 8
@@ -227,6 +240,12 @@ def verdict(trained: Trained, advice: Advice | None) -> Text:
     if advice is not None:
         text += f" Tried, and it was learned: {advice.option} (loss {number(advice.loss)})."
     return Text(text, style="yellow")
+
+
+def say_notes(model: Model) -> None:
+    """Print, beside the output, what a person should know of the folder a model is from."""
+    for note in model.notes:
+        console(error=True).print(f"Note: {note}")
 
 
 def as_json(

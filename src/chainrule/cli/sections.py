@@ -6,7 +6,9 @@ import io
 import os
 import re
 import shlex
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
@@ -41,8 +43,13 @@ class Refusal(click.ClickException):
     def show(self, file: Any = None) -> None:
         """Print the message; in colour where the terminal's user has not asked for none."""
         plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        label = click.style("Error: ", fg="red", bold=True)
-        click.echo(label + self.message, file=file, err=True, color=False if plain else None)
+        text = f"Error: {self.message}"
+        if sys.stderr.isatty():
+            width = shutil.get_terminal_size().columns
+            text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+        label = click.style("Error:", fg="red", bold=True)
+        text = text.replace("Error:", label, 1)
+        click.echo(text, file=file, err=True, color=False if plain else None)
 
 
 # Of these, one is a message already, and the other shows the help; click 8.1 has it not yet.
@@ -118,10 +125,10 @@ def _one_message(options: Iterable[str]) -> Generator[None]:
     except BrokenPipeError:
         # Whoever read the output has read enough, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.exit(1)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise Refusal(f"{where}{error.strerror or error}.") from None
+        what = error.filename or "The output"
+        raise Refusal(f"{what} cannot be read or written ({error.strerror or error}).") from None
     except Exception as error:
         from chainrule.errors import ChainruleError, DivergedError
 

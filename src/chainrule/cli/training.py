@@ -246,7 +246,8 @@ def _say_where(trained: Trained, output: Console, save: Path | None, plot: Path 
     if save is not None and trained.run.stopped == "interrupted":
         if trained.learned is None:
             output.print()
-        output.print(f"Kept in {save}. Go on with: {_resuming(save)}")
+        # Not wrapped, so that the command can be copied.
+        output.print(f"Kept in {save}. Go on with: {_resuming(save)}", soft_wrap=True)
     elif save is not None:
         output.print(f"Saved to {save}")
     if plot is not None:

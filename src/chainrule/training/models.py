@@ -42,6 +42,8 @@ Array = NDArray[Any]
 class Model:
     """A network with its parameters, the preparation of its data, and how it was trained.
 
+    ``notes`` are sentences that a person should read about the folder it was loaded from.
+
     >>> network = Network([1, 1])
     >>> model = Model(network, network.initialize(0))
     >>> model.network.count
@@ -53,6 +55,7 @@ class Model:
     preparation: Preparation | None = None
     record: Mapping[str, Any] = field(default_factory=dict[str, Any])
     history: History = field(default_factory=History)
+    notes: tuple[str, ...] = ()
 
     def outputs(self, X: Array) -> Array:
         """The network's outputs (n, outputs) for prepared inputs; ½ is between two classes."""
@@ -118,7 +121,7 @@ class Model:
         source = Path(folder)
         _check_there(source)
         arrays, metadata = read_tensors(source / WEIGHTS, FORMAT, VERSION)
-        _check_description(source / DESCRIPTION)
+        shown = _check_description(source / DESCRIPTION)
         try:
             description: dict[str, Any] = json.loads(metadata["description"])
             network = Network.from_json(description["network"])
@@ -129,13 +132,19 @@ class Model:
             raise ModelFileError(
                 f"The description in {source / WEIGHTS} is wrong: {error}"
             ) from None
-        except (KeyError, TypeError, ValueError, ChainruleError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError, ChainruleError) as error:
             raise ModelFileError(
                 f"The description in {source / WEIGHTS} cannot be understood "
                 f"({type(error).__name__}: {error}). Use an earlier copy of the model."
             ) from None
+        changed = (
+            f"{source / DESCRIPTION} has been changed, or is of another model; what counts is the "
+            f"description inside {WEIGHTS}."
+        )
+        notes = (changed,) if shown != description else ()
         parameters = _parameters(network, arrays, source / WEIGHTS)
-        return cls(network, parameters, preparation, record, _read_history(source / HISTORY))
+        history = _read_history(source / HISTORY)
+        return cls(network, parameters, preparation, record, history, notes)
 
 
 def check_folder(folder: Path) -> None:
@@ -178,20 +187,21 @@ def _check_there(folder: Path) -> None:
     )
 
 
-def _check_description(path: Path) -> None:
-    """Refuse a description that is missing, damaged, foreign or newer, whoever changed it."""
+def _check_description(path: Path) -> Any:
+    """The description in a file, refused where it is missing, damaged, foreign or newer."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         kind, version = found["format"], found["version"]
     except FileNotFoundError:
         raise ModelFileError(f"{path} is missing: the model's folder is not whole.") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelFileError(
             f"{path} is damaged or not a {FORMAT} ({type(error).__name__}). Use an earlier copy."
         ) from None
     if kind != FORMAT:
         raise ModelFileError(f"{path} is not a {FORMAT}: it says {kind!r} of its format.")
     check_version(path, version, VERSION)
+    return found
 
 
 def _parameters(network: Network, arrays: Mapping[str, Array], path: Path) -> dict[str, Array]:
