@@ -1,0 +1,330 @@
+"""The code of one kernel: its function, its loops, and vectors from and to memory.
+
+A team of several threads runs the same kernels, each its share of the outermost loop.
+"""
+
+# llvmlite has no types, so those of the values it makes are unknown in this file.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from chainrule.graph import Node
+from chainrule.kernels.block import Block, element_type, vector_type
+from chainrule.kernels.flow import INT64, splat
+from chainrule.kernels.machine import processor
+from chainrule.kernels.schedule import Schedule
+
+__all__ = ["Code", "Registers", "power_of_two", "register_type", "registers"]
+
+Value = Any
+_BIT, _BYTE, _INT32 = ir.IntType(1), ir.IntType(8), ir.IntType(32)
+_POINTER = _BYTE.as_pointer()
+_ALIGNMENT = 64
+_LARGEST_ON_STACK = 1 << 15
+
+
+class Registers:
+    """The vector registers of a processor: how many, and of how many bytes."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self.count, self.size = count, size
+
+    def lanes(self, dtype: np.dtype[Any]) -> int:
+        """How many elements a register holds."""
+        return max(self.size // dtype.itemsize, 1)
+
+
+def registers() -> Registers:
+    """The vector registers of the processor at hand."""
+    features = set(processor()[1].split(","))
+    if "+avx512f" in features and "+avx512vl" in features:
+        return Registers(32, 64)
+    if "+avx" in features:
+        return Registers(16, 32)
+    return Registers(32 if "+neon" in features else 16, 16)
+
+
+def power_of_two(number: int) -> int:
+    """The least power of two that is not smaller."""
+    return 1 << max(number - 1, 0).bit_length()
+
+
+class Code:
+    """A kernel's function under construction.
+
+    Its arguments are the table of pointers, the scratch memory, and in a team of more than one the
+    thread's number. ``shared`` says whether the threads share its work.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        name: str,
+        schedule: Schedule,
+        team: int,
+        signature: Any = None,
+    ) -> None:
+        kinds = [_POINTER.as_pointer(), _POINTER, *([INT64] if team > 1 else [])]
+        signature = signature or ir.FunctionType(INT64, kinds)
+        function: Any = ir.Function(module, signature, name)
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        self.function, self.module, self.schedule = function, module, schedule
+        self.builder: Any = ir.IRBuilder(function.append_basic_block("entry"))
+        self.block = Block(module, self.builder)
+        self.registers = registers()
+        self.team = team
+        self.shared = False
+        self._bases: dict[Node, Value] = {}
+
+    def finish(self) -> Any:
+        """The function, which returns 0."""
+        self.builder.ret(INT64(0))
+        return self.function
+
+    def inner(self, name: str, kinds: Sequence[Any]) -> Code:
+        """Another function of the module, with arguments of its own, which returns nothing."""
+        signature = ir.FunctionType(ir.VoidType(), kinds)
+        return Code(self.module, name, self.schedule, self.team, signature)
+
+    def fail(self, code: Value) -> None:
+        """Return another number than 0."""
+        self.builder.ret(code)
+
+    # Loops.
+
+    @contextmanager
+    def loop(self, count: int, *, outermost: bool = False) -> Generator[Value]:
+        """A loop over 0 … count - 1; of an outermost one each thread has its share."""
+        if count == 1:
+            yield INT64(0)
+            return
+        begin, end = INT64(0), INT64(count)
+        if outermost and self.team > 1:
+            begin, end = self._share(count)
+        with self.range(begin, end) as i:
+            yield i
+
+    @contextmanager
+    def range(self, begin: Value, end: Value) -> Generator[Value]:
+        """A loop over begin … end - 1, which may be empty."""
+        builder = self.builder
+        before = builder.block
+        body, after = (builder.append_basic_block(name) for name in ("body", "after"))
+        builder.cbranch(builder.icmp_signed("<", begin, end), body, after)
+        builder.position_at_end(body)
+        i = builder.phi(INT64)
+        i.add_incoming(begin, before)
+        yield i
+        following = builder.add(i, INT64(1), flags=("nsw",))
+        i.add_incoming(following, builder.block)
+        builder.cbranch(builder.icmp_signed("<", following, end), body, after)
+        builder.position_at_end(after)
+
+    @contextmanager
+    def repeat(self, condition: Callable[[], Value]) -> Generator[None]:
+        """A loop that goes on as long as a condition holds."""
+        builder = self.builder
+        head, body, after = (builder.append_basic_block(name) for name in ("while", "do", "done"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        builder.cbranch(condition(), body, after)
+        builder.position_at_end(body)
+        yield
+        builder.branch(head)
+        builder.position_at_end(after)
+
+    def _share(self, count: int) -> tuple[Value, Value]:
+        builder, thread = self.builder, self.function.args[2]
+        self.shared = True
+
+        def bound(number: Value) -> Value:
+            return builder.udiv(builder.mul(number, INT64(count)), INT64(self.team))
+
+        return bound(thread), bound(builder.add(thread, INT64(1)))
+
+    @contextmanager
+    def last_thread(self) -> Generator[None]:
+        """What only the thread with the last share does."""
+        if self.team == 1:
+            yield
+            return
+        self.shared = True
+        last = self.builder.icmp_signed("==", self.function.args[2], INT64(self.team - 1))
+        with self.builder.if_then(last):
+            yield
+
+    # Numbers.
+
+    def at(self, index: Value, step: int, number: Value) -> Value:
+        """``index + step · number``."""
+        if step == 0 or _is_zero(number):
+            return index
+        product = number if step == 1 else self.builder.mul(number, INT64(step))
+        return product if _is_zero(index) else self.builder.add(index, product)
+
+    def base(self, node: Node) -> Value:
+        """The pointer to a stored array's first element."""
+        if node not in self._bases:
+            table, scratch = self.function.args[:2]
+            with self.builder.goto_entry_block():
+                kind = element_type(node.dtype).as_pointer()
+                if node.primitive.name == "constant":
+                    pointer = self.builder.bitcast(self._global(node), kind)
+                else:
+                    place = self.schedule.places[node]
+                    if place.in_table:
+                        pointer = self.builder.load(
+                            self.builder.gep(table, [INT64(place.position)])
+                        )
+                    else:
+                        pointer = self.builder.gep(scratch, [INT64(place.position)])
+                    pointer = self.builder.bitcast(pointer, kind)
+                self._bases[node] = pointer
+        return self._bases[node]
+
+    def buffer(self, count: int, dtype: np.dtype[Any]) -> Value:
+        """Memory for so many elements that belongs to this kernel, and to the thread that runs it.
+
+        A small one is on the stack.
+        """
+        builder = self.builder
+        size = count * dtype.itemsize
+        kind = element_type(dtype)
+        with builder.goto_entry_block():
+            if size <= _LARGEST_ON_STACK:
+                place = builder.alloca(kind, size=max(count, 1))
+                place.align = _ALIGNMENT
+                return place
+            size = -(-size // _ALIGNMENT) * _ALIGNMENT
+            index: Value = INT64(self.schedule.reserve(size * self.team))
+            if self.team > 1:
+                index = builder.add(index, builder.mul(self.function.args[2], INT64(size)))
+            return builder.bitcast(builder.gep(self.function.args[1], [index]), kind.as_pointer())
+
+    def _global(self, node: Node) -> Value:
+        array = node.value.ravel()
+        element = element_type(node.dtype)
+        numbers = array.tolist() if array.dtype.kind == "f" else [int(x) for x in array]
+        if node.dtype.kind == "f" and node.dtype.itemsize == 4:
+            numbers = [float(np.float32(x)) for x in numbers]
+        kind = ir.ArrayType(element, len(numbers))
+        variable: Any = ir.GlobalVariable(
+            self.module, kind, f"constants.{len(self.module.globals)}"
+        )
+        variable.initializer = ir.Constant(kind, numbers)
+        variable.global_constant = True
+        variable.linkage = "internal"
+        return self.builder.bitcast(variable, _POINTER)
+
+    # Vectors.
+
+    def load(
+        self, pointer: Value, dtype: np.dtype[Any], step: int, width: int, valid: int
+    ) -> Value:
+        """A vector of ``width`` elements, of which ``valid`` are read, ``step`` apart.
+
+        Truth values are bits in registers and bytes in memory.
+        """
+        if step == 0:
+            return splat(self.builder, self.load_one(pointer, dtype), width)
+        if step == 1 and width > 1:
+            value = self._load_line(pointer, dtype, width, valid)
+        else:
+            value = self._load_apart(pointer, dtype, step, width, valid)
+        return self._bits(value) if dtype.kind == "b" else value
+
+    def load_one(self, pointer: Value, dtype: np.dtype[Any]) -> Value:
+        """A single number; a truth value as a bit."""
+        value = self.builder.load(pointer)
+        value.align = dtype.itemsize
+        return self.builder.icmp_unsigned("!=", value, _BYTE(0)) if dtype.kind == "b" else value
+
+    def _bits(self, value: Value) -> Value:
+        return self.builder.icmp_unsigned("!=", value, self.block.number(value, 0))
+
+    def _load_line(self, pointer: Value, dtype: np.dtype[Any], width: int, valid: int) -> Value:
+        kind = vector_type(dtype, width)
+        place = self.builder.bitcast(pointer, kind.as_pointer())
+        if valid == width:
+            value = self.builder.load(place)
+            value.align = dtype.itemsize
+            return value
+        name = f"llvm.masked.load.{_mangled(kind)}.p0"
+        operands = [place, _INT32(dtype.itemsize), _mask(width, valid), ir.Constant(kind, None)]
+        return self.block.call(name, kind, *operands)
+
+    def _load_apart(
+        self, pointer: Value, dtype: np.dtype[Any], step: int, width: int, valid: int
+    ) -> Value:
+        kind = vector_type(dtype, width)
+        value: Value = ir.Constant(kind, None)
+        for lane in range(valid):
+            place = self.builder.gep(pointer, [INT64(lane * step)])
+            number = self.builder.load(place)
+            number.align = dtype.itemsize
+            value = self.builder.insert_element(value, number, _INT32(lane))
+        return value
+
+    def store(
+        self, value: Value, pointer: Value, dtype: np.dtype[Any], step: int, valid: int
+    ) -> None:
+        """Write the first ``valid`` elements of a vector, ``step`` apart."""
+        builder = self.builder
+        width = value.type.count
+        kind = vector_type(dtype, width)
+        if dtype.kind == "b":
+            value = builder.zext(value, kind)
+        if step != 1 or width == 1:
+            for lane in range(valid):
+                number = builder.extract_element(value, _INT32(lane))
+                place = builder.gep(pointer, [INT64(lane * step)])
+                builder.store(number, place).align = dtype.itemsize
+            return
+        place = builder.bitcast(pointer, kind.as_pointer())
+        if valid == width:
+            builder.store(value, place).align = dtype.itemsize
+            return
+        name = f"llvm.masked.store.{_mangled(kind)}.p0"
+        self.block.call(
+            name, ir.VoidType(), value, place, _INT32(dtype.itemsize), _mask(width, valid)
+        )
+
+    def constant(self, node: Node, width: int) -> Value | None:
+        """A constant node with one number everywhere, as a vector; None if it has several."""
+        array = node.value.ravel()
+        if array.size > 1 and array.tobytes() != array[:1].tobytes() * array.size:
+            return None
+        kind = register_type(node.dtype, width)
+        return self.block.number(kind, array[0].item())
+
+
+def register_type(dtype: np.dtype[Any], width: int) -> Any:
+    """The type of a vector in registers, where truth values are bits."""
+    return ir.VectorType(_BIT, width) if dtype.kind == "b" else vector_type(dtype, width)
+
+
+def _is_zero(number: Value) -> bool:
+    return isinstance(number, ir.Constant) and number.constant == 0
+
+
+def _mask(width: int, valid: int) -> Value:
+    return ir.Constant(ir.VectorType(_BIT, width), [int(i < valid) for i in range(width)])
+
+
+def _mangled(kind: Any) -> str:
+    element = kind.element
+    if isinstance(element, ir.DoubleType):
+        return f"v{kind.count}f64"
+    if isinstance(element, ir.FloatType):
+        return f"v{kind.count}f32"
+    return f"v{kind.count}i{element.width}"

@@ -1,0 +1,154 @@
+"""Each kernel of a schedule as a function of native code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph import Node, constant
+from chainrule.kernels.code import Code
+from chainrule.kernels.elementwise import unsupported_operation
+from chainrule.kernels.fusion import Kernel
+from chainrule.kernels.indices import emit_check, emit_gather, emit_scatter
+from chainrule.kernels.nests import Nest, Write
+from chainrule.kernels.products import Product
+from chainrule.kernels.reductions import Reduction
+from chainrule.kernels.scans import emit_position, emit_running_sum
+from chainrule.kernels.schedule import Schedule
+from chainrule.kernels.trees import Leaf, is_elementwise
+from chainrule.kernels.views import View, is_view
+
+__all__ = ["emit_kernels", "unsupported_in_loops"]
+
+Value = Any
+_REDUCTIONS = ("sum", "prod", "max", "min")
+
+
+def unsupported_in_loops(node: Node) -> str | None:
+    """Why a node cannot be compiled as loops, or None if it can."""
+    name, dtype = node.primitive.name, node.dtype
+    if dtype.kind not in "biu" and dtype.name not in ("float32", "float64"):
+        return f"{name} of {dtype}"
+    if not dtype.isnative:
+        return f"{name} of numbers in another byte order"
+    if node.size == 0:
+        return f"an empty array, {name} of shape {node.shape}"
+    if node.primitive.kind == "leaf" or is_view(node):
+        return None
+    if is_elementwise(node):
+        return unsupported_operation(node)
+    if name in ("getitem", "setitem", "embed"):
+        return _unsupported_index(node)
+    if name in (*_REDUCTIONS, "concatenate", "argmax", "argmin"):
+        whole = node.inputs[0].dtype.kind
+        if name == "prod" and whole != "f":
+            return "prod of whole numbers"
+        if name in ("max", "min", "argmax", "argmin") and whole not in "fi":
+            return f"{name} of {node.inputs[0].dtype}"
+        return f"{name} of {dtype}" if dtype.kind == "u" and name != "concatenate" else None
+    if name in ("matmul", "cumsum", "einsum", "softmax", "log_softmax", "logsumexp"):
+        return None if dtype.kind == "f" else f"{name} of {dtype}"
+    return name
+
+
+def _unsupported_index(node: Node) -> str | None:
+    name = node.primitive.name
+    first = 2 if name == "setitem" else 1
+    if any(array.dtype.kind == "b" for array in node.inputs[first:]):
+        return f"{name} with a mask"
+    return None if node.dtype.kind in "fi" else f"{name} of {node.dtype}"
+
+
+def emit_kernels(
+    module: Any, schedule: Schedule, team: int, fail: Callable[[Kernel], int]
+) -> dict[Kernel, tuple[Any, bool]]:
+    """The function of every kernel but the gate, and whether threads share its work."""
+    made: dict[Kernel, tuple[Any, bool]] = {}
+    for kernel in schedule.kernels:
+        if kernel.kind == "gate":
+            continue
+        code = Code(module, f"k{len(made)}_{kernel.kind}", schedule, team)
+        _Emission(code, schedule, kernel).emit(fail)
+        made[kernel] = code.finish(), code.shared
+    return made
+
+
+class _Emission:
+    """The loops of one kernel."""
+
+    def __init__(self, code: Code, schedule: Schedule, kernel: Kernel) -> None:
+        self.code, self.schedule, self.kernel = code, schedule, kernel
+        self.trees = schedule.trees
+
+    def emit(self, fail: Callable[[Kernel], int]) -> None:
+        kernel, node = self.kernel, self.kernel.main
+        if node is None:
+            Nest(self.code, self._writes()).emit()
+            return
+        trees, code = self.trees, self.code
+        match kernel.kind:
+            case "product":
+                a, b = (trees.leaf(operand) for operand in node.inputs)
+                Product(code, node, a, b, self._writes()).emit()
+            case "check":
+                assert kernel.index is not None
+                emit_check(code, trees.leaf(kernel.index), kernel.limit, fail(kernel))
+            case "sum" | "prod" | "max" | "min":
+                Reduction(code, node, trees.of(node.inputs[0])).emit()
+            case "cumsum":
+                emit_running_sum(code, node, trees.leaf(node.inputs[0]))
+            case "argmax" | "argmin":
+                emit_position(code, node, trees.leaf(node.inputs[0]))
+            case "concatenate":
+                self._concatenate(node)
+            case "getitem":
+                source, *arrays = (trees.leaf(operand) for operand in node.inputs)
+                emit_gather(code, node, source, arrays)
+            case "setitem":
+                self._set(node)
+            case _:
+                self._embed(node)
+
+    def _writes(self) -> list[Write]:
+        return [
+            Write(
+                self.trees.value(root),
+                root,
+                View.of(root.shape) if root in self.schedule.places else None,
+            )
+            for root in self.kernel.roots
+        ]
+
+    def _copy(self, source: Node, node: Node, view: View) -> None:
+        Nest(self.code, [Write(self.trees.of(source), node, view)], outermost=False).emit()
+
+    def _concatenate(self, node: Node) -> None:
+        axis: int = node.attributes["axis"]
+        start = 0
+        whole = View.of(node.shape)
+        for operand in node.inputs:
+            view = View(operand.shape, whole.strides, start * whole.strides[axis])
+            self._copy(operand, node, view)
+            start += operand.shape[axis]
+
+    def _set(self, node: Node) -> None:
+        whole, part, *arrays = node.inputs
+        self._copy(whole, node, View.of(node.shape))
+        if arrays:
+            leaves = [self.trees.leaf(array) for array in arrays]
+            emit_scatter(self.code, node, self.trees.leaf(part), leaves, add=False)
+        else:
+            self._copy(part, node, View.of(node.shape).indexed(node.attributes["template"]))
+
+    def _embed(self, node: Node) -> None:
+        part, *arrays = node.inputs
+        zero = constant(np.zeros((), node.dtype))
+        everywhere = Leaf(zero, View.of(()).broadcast(node.shape))
+        Nest(self.code, [Write(everywhere, node, View.of(node.shape))], outermost=False).emit()
+        if arrays:
+            leaves = [self.trees.leaf(array) for array in arrays]
+            emit_scatter(self.code, node, self.trees.leaf(part), leaves, add=True)
+        else:
+            self._copy(part, node, View.of(node.shape).indexed(node.attributes["template"]))

@@ -1,0 +1,232 @@
+"""A graph as nests of loops over arrays in memory, for graphs of any size.
+
+`LoopProgram` runs a graph once, as the interpreter's `Program` does; `LoopSteps` runs a training
+step many times. Every number is computed by the same operations in the same order as when the graph
+is compiled whole, so the results are the same to the last bit. Sums are added halves onto halves
+(`rules.fold`), matrix products one term after the other along the inner axis.
+"""
+
+# llvmlite has no types, so those of the values it makes are unknown in this file.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numpy.typing import NDArray
+
+from chainrule.errors import GraphError
+from chainrule.graph import Graph, Node
+from chainrule.kernels.emission import emit_kernels, unsupported_in_loops
+from chainrule.kernels.flow import INT64
+from chainrule.kernels.fusion import Kernel
+from chainrule.kernels.keys import graph_key
+from chainrule.kernels.lowering import lowered
+from chainrule.kernels.machine import compiled
+from chainrule.kernels.schedule import Schedule
+from chainrule.kernels.steploop import StepLoop
+from chainrule.primitives import stop_gradient
+
+__all__ = ["LoopProgram", "LoopSteps", "unsupported_in_loops"]
+
+Array = NDArray[Any]
+Value = Any
+_ALIGNMENT = 64
+_POINTER = ir.IntType(8).as_pointer()
+
+
+class LoopProgram:
+    """A graph made ready to run: call it with one array for each argument node.
+
+    Raises GraphError where an index that is computed is out of range.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._scratch = Scratch()
+        outputs = distinct(lowered(graph.outputs), set())
+        targets = {node: len(graph.arguments) + i for i, node in enumerate(outputs)}
+        self.schedule = Schedule(graph.arguments, outputs, targets)
+        code = compiled("loop program\n" + graph_key(graph), self._text)
+        self._run = code.function("run", ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+        self._scratch.size = int(code.function("scratch_size", ctypes.c_int64)())
+
+    def __call__(self, *arguments: Any) -> list[Array]:
+        """The outputs' arrays for the arguments' arrays."""
+        graph = self.graph
+        inputs = [
+            np.ascontiguousarray(value, dtype=node.dtype).reshape(node.shape)
+            for value, node in zip(arguments, graph.arguments, strict=True)
+        ]
+        outputs: list[Array] = [np.empty(node.shape, node.dtype) for node in graph.outputs]
+        with self._scratch.taken() as scratch:
+            status = self._run(table_of([*inputs, *outputs]), scratch.ctypes.data)
+            if status:
+                raise out_of_range(self.schedule, status, scratch)
+        return outputs
+
+    def _text(self) -> str:
+        module = ir.Module("loops")
+        checks = [kernel for kernel in self.schedule.kernels if kernel.kind == "check"]
+        kernels = emit_kernels(module, self.schedule, 1, lambda kernel: checks.index(kernel) + 1)
+        signature = ir.FunctionType(INT64, [_POINTER.as_pointer(), _POINTER])
+        function: Any = ir.Function(module, signature, "run")
+        builder: Any = ir.IRBuilder(function.append_basic_block())
+        for kernel, (body, _) in kernels.items():
+            status = builder.call(body, function.args)
+            if kernel.kind == "check":
+                with builder.if_then(builder.icmp_signed("!=", status, INT64(0)), likely=False):
+                    builder.ret(status)
+        builder.ret(INT64(0))
+        emit_size(module, self.schedule.size)
+        return str(module)
+
+
+class LoopSteps:
+    """A training step made ready to run many times.
+
+    The graph's first ``carried`` arguments (parameters and optimiser state) are its first outputs;
+    then come X, y if there is one, and the learning rate. After the carried outputs come the loss
+    minimised and the loss reported. ``rows`` is how many rows a step has; with ``whole`` they are
+    all of the data in their order.
+    """
+
+    def __init__(self, graph: Graph, carried: int, rows: int, whole: bool) -> None:
+        self.graph, self.carried, self.rows, self.whole = graph, carried, rows, whole
+        self._scratch = Scratch()
+        *new, loss, shown = lowered(graph.outputs)
+        kept = {node for node, old in zip(new, graph.arguments, strict=False) if node is old}
+        made = distinct([loss, shown, *new], kept)
+        self.losses, self.new = made[:2], made[2:]
+        targets = {node: i for i, node in enumerate(self.new) if node is not graph.arguments[i]}
+        self.schedule = Schedule(graph.arguments, list(targets), targets, self.losses)
+        self._loop = StepLoop(self.schedule, carried, rows, whole, self.losses, targets)
+        name = f"loop steps {carried} {rows} {whole}\n"
+        code = compiled(name + graph_key(graph), self._loop.text)
+        pointer = ctypes.c_void_p
+        self._run = code.function(
+            "steps",
+            ctypes.c_int64,
+            *[pointer] * 3,
+            ctypes.c_int64,
+            *[pointer] * 3,
+        )
+        self._scratch.size = int(code.function("scratch_size", ctypes.c_int64)())
+
+    def __call__(
+        self,
+        carried: Sequence[Array],
+        data: Sequence[Array],
+        order: NDArray[np.int64],
+        rates: NDArray[np.float64],
+        objective: NDArray[np.float64],
+        reported: NDArray[np.float64],
+    ) -> int:
+        """Run a step for each rate; how many were done.
+
+        ``carried`` is changed in place. ``data`` is X and y, ``order`` the rows of every step one
+        after the other. It stops before the update of a step whose loss is not finite. Raises
+        GraphError where an index that is computed, such as a class number, is out of range.
+        """
+        nodes = self.graph.arguments[self.carried : -1]
+        data = [
+            np.ascontiguousarray(array, dtype=node.dtype)
+            for array, node in zip(data, nodes, strict=True)
+        ]
+        self._check(carried, data, order, len(rates))
+        with self._scratch.taken() as scratch:
+            done = self._run(
+                table_of([*carried, *data]),
+                order.ctypes.data,
+                rates.ctypes.data,
+                len(rates),
+                objective.ctypes.data,
+                reported.ctypes.data,
+                scratch.ctypes.data,
+            )
+            if done < 0:
+                raise out_of_range(self.schedule, -done, scratch)
+        return int(done)
+
+    def _check(
+        self, carried: Sequence[Array], data: Sequence[Array], order: Array, steps: int
+    ) -> None:
+        for array, node in zip(carried, self.graph.arguments, strict=False):
+            assert (array.shape, array.dtype) == (node.shape, node.dtype), node
+            assert array.flags.c_contiguous, node
+            assert array.flags.writeable, node
+        rows = len(data[0])
+        assert all(len(array) == rows for array in data)
+        if self.whole:
+            assert rows == self.rows
+            return
+        used = order[: steps * self.rows]
+        assert order.dtype == np.int64
+        assert len(used) == steps * self.rows
+        inside = not steps or (used.min() >= 0 and used.max() < rows)
+        assert inside, "the order names a row that the data do not have"
+
+
+class Scratch:
+    """Memory for what is in between, kept from one run to the next; each run has its own."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._free: list[Array] = []
+
+    @contextmanager
+    def taken(self) -> Generator[Array]:
+        """Memory for one run, aligned to whole lines of the cache."""
+        try:
+            memory = self._free.pop()
+        except IndexError:
+            memory = np.empty(self.size + _ALIGNMENT, np.uint8)
+        start = -memory.ctypes.data % _ALIGNMENT
+        try:
+            yield memory[start:]
+        finally:
+            self._free.append(memory)
+
+
+def distinct(outputs: Sequence[Node], kept: set[Node]) -> list[Node]:
+    """The outputs as nodes that are all different, and none of them an argument or a constant."""
+    made: list[Node] = []
+    seen: set[Node] = set()
+    for node in outputs:
+        if node in seen or (node.primitive.kind == "leaf" and node not in kept):
+            node = stop_gradient(node)
+        seen.add(node)
+        made.append(node)
+    return made
+
+
+def table_of(arrays: Sequence[Array]) -> Any:
+    """The arrays' addresses."""
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
+
+
+def emit_size(module: Any, size: int) -> None:
+    """A function that gives the size of the scratch memory."""
+    function: Any = ir.Function(module, ir.FunctionType(INT64, []), "scratch_size")
+    builder: Any = ir.IRBuilder(function.append_basic_block())
+    builder.ret(INT64(size))
+
+
+def out_of_range(schedule: Schedule, status: int, scratch: Array) -> GraphError:
+    """The error for an index that a kernel found out of range."""
+    checks: list[Kernel] = [kernel for kernel in schedule.kernels if kernel.kind == "check"]
+    check = checks[status - 1]
+    node = check.main
+    assert node is not None
+    found = int(scratch[:8].view(np.int64)[0])
+    message = f"The index {found} is out of range for an axis of length {check.limit}."
+    if node.source is not None and node.source.frames:
+        message += f" (Computing {node.primitive.name}, {node.source.describe()}.)"
+    return GraphError(message)
