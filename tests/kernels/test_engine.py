@@ -1,0 +1,42 @@
+"""The native engine in a training run, and what it leaves to the interpreter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule import Network, trace, train
+from chainrule.kernels.engine import NativeEngine, NotCompiledWarning, is_small
+
+RNG = np.random.default_rng(3)
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "adam"])
+@pytest.mark.parametrize("sizes", [[3, 4, 2], [20, 33, 5]])
+def test_training_agrees_with_the_interpreter(sizes: list[int], optimizer: str) -> None:
+    network = Network(sizes, activation="tanh", loss="categorical_cross_entropy")
+    X = RNG.normal(size=(50, sizes[0]))
+    y = np.eye(sizes[-1])[RNG.integers(0, sizes[-1], 50)]
+    settings: dict[str, Any] = {"optimizer": optimizer, "epochs": 30, "batch_size": 16, "seed": 1}
+    native = train(network, X, y, engine=NativeEngine(), **settings)
+    reference = train(network, X, y, **settings)
+    for name, array in reference.parameters.items():
+        np.testing.assert_allclose(native.parameters[name], array, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(native.history["loss"], reference.history["loss"], rtol=1e-10)
+
+
+def test_the_choice_is_by_size() -> None:
+    small = trace(lambda x: np.sum(x * x), np.ones(8))
+    assert is_small(small)
+    assert not is_small(trace(lambda x: np.sum(x * x), np.ones(5000)))
+
+
+def test_what_cannot_be_compiled_is_interpreted_and_said_once() -> None:
+    graph = trace(lambda x: np.sum(np.sin(x)), np.ones(4))
+    engine = NativeEngine()
+    with pytest.warns(NotCompiledWarning, match="runs with NumPy and not as native code, because"):
+        run = engine(graph)
+    assert run(np.ones(4))[0] == np.sum(np.sin(np.ones(4)))
+    engine(graph)  # a second warning would fail the test
