@@ -36,13 +36,22 @@ def copied(tree: Any) -> Any:
     return map_leaves(lambda x: x.copy(order="K") if isinstance(x, np.ndarray) else x, tree)
 
 
-def assert_same_tree(ours: Any, theirs: Any) -> None:
-    """Fail unless two pytrees have the same nesting and the same bits in each leaf."""
+def assert_same_tree(ours: Any, theirs: Any, exact: bool = True) -> None:
+    """Fail unless two pytrees have the same nesting and the same bits in each leaf.
+
+    Where ``exact`` is false, sums of some 40 terms may have been taken in another order.
+    """
     ours_leaves, ours_structure = flatten(ours)
     theirs_leaves, theirs_structure = flatten(theirs)
     assert ours_structure == theirs_structure
     for a, b in zip(ours_leaves, theirs_leaves, strict=True):
-        assert_same_bits(a, b)
+        if exact:
+            assert_same_bits(a, b)
+            continue
+        assert (np.shape(a), np.asarray(a).dtype) == (np.shape(b), np.asarray(b).dtype)
+        scale = np.max(np.abs(np.asarray(b, dtype=float)), initial=1.0)
+        eps = 0 if np.asarray(b).dtype.kind != "f" else np.finfo(np.asarray(b).dtype).eps
+        np.testing.assert_allclose(a, b, rtol=0, atol=20 * float(eps) * scale)
 
 
 def check_program(
@@ -51,6 +60,7 @@ def check_program(
     others: Sequence[Any] = (),
     *,
     gradients: bool = True,
+    exact: bool = True,
 ) -> Any:
     """Compare the trace of a program with its plain run; the graph."""
     plain = function(*copied(tuple(arguments)))
@@ -58,14 +68,14 @@ def check_program(
     recording = record(function, given)
     assert_same_tree(given, tuple(arguments))
     graph = recording.graph
-    assert_same_tree(graph.output_structure.unflatten(recording.outputs), plain)
+    assert_same_tree(graph.output_structure.unflatten(recording.outputs), plain, exact)
     for values in (arguments, others):
         if not values:
             continue
         expected = function(*copied(tuple(values)))
         given = copied(tuple(values))
-        assert_same_tree(evaluate(graph, *given), expected)
-        assert_same_tree(evaluate(simplify_graph(graph), *given), expected)
+        assert_same_tree(evaluate(graph, *given), expected, exact)
+        assert_same_tree(evaluate(simplify_graph(graph), *given), expected, exact)
         assert_same_tree(given, tuple(values))
     if gradients:
         check_gradients_of(function, arguments, recording)

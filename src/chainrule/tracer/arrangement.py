@@ -34,7 +34,7 @@ def reshape(
     asked = shape if shape is not None else newshape
     wanted = (int(asked),) if isinstance(asked, int | np.integer) else tuple(int(n) for n in asked)
     if order in ("A", "K"):
-        order = _order_in_memory(array)
+        order = _order_in_memory(array, order)
     if order == "F":
         turned = reshape(transpose(array), wanted[::-1])
         return transpose(turned)
@@ -60,16 +60,23 @@ def _misfit(array: TracedArray, shape: tuple[int, ...]) -> ValueError:
 @traces(np.ravel)
 def ravel(a: Any, order: str = "C") -> TracedArray:
     array = as_traced(a)
-    return reshape(array, (array.size,), order)
+    if order in ("A", "K"):
+        order = _order_in_memory(array, order)
+    flags = np.asarray(array.value).flags
+    result = reshape(array, (array.size,), order)
+    # NumPy's reshape makes a view wherever it can, its ravel only of what has no gaps.
+    shares = flags.f_contiguous if order == "F" else flags.c_contiguous
+    return result if shares else TracedArray(result.value.copy(), result.node)
 
 
-def _order_in_memory(array: TracedArray) -> str:
+def _order_in_memory(array: TracedArray, asked: str) -> str:
     """The order that order='A' and 'K' stand for, which depends on how the array lies in memory."""
-    if array.value.flags.c_contiguous:
+    flags = np.asarray(array.value).flags
+    if flags.c_contiguous or (asked == "A" and not flags.f_contiguous):
         return "C"
-    if array.value.flags.f_contiguous:
+    if flags.f_contiguous:
         return "F"
-    raise unsupported("order='A' or 'K' of an array with gaps or mixed order", "Use order='C'.")
+    raise unsupported("order='K' of an array with gaps or mixed order", "Use order='C'.")
 
 
 @traces(np.transpose, np.permute_dims)

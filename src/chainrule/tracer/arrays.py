@@ -203,8 +203,8 @@ class TracedArray:
 
     @property
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        # Programs ask isinstance(x, np.ndarray) before they convert what is not one.
-        return np.ndarray
+        # Programs ask isinstance(x, np.ndarray), or float, before they convert what is not one.
+        return float if self.weak else type(self.value)
 
     # What an array says of itself.
 
@@ -297,6 +297,9 @@ class TracedArray:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         entered(FUNCTIONS["setitem"], self, index, value)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise unsupported("Pickling a traced value", "Save it outside the traced function.")
 
     def __copy__(self) -> TracedArray:
         return FUNCTIONS[np.copy](self)

@@ -84,7 +84,15 @@ def getitem(x: TracedArray, index: Any) -> TracedArray:
         raise IndexError("only integers, slices, masks and index arrays are valid indices")
     template, arrays = resolve(x, index)
     shape = x.value[index_of(template, tuple(array.value for array in arrays))].shape
+    if shape == () and _has_ellipsis(index) and not arrays:
+        # NumPy gives a view of one element here, where x[0] gives a number.
+        one = tuple(slice(i, i + 1 or None) if isinstance(i, int) else i for i in index)
+        return FUNCTIONS[np.reshape](getitem(x, one), ())
     return bind(p.getitem, x, *arrays, template=template, shape=shape)
+
+
+def _has_ellipsis(index: Any) -> bool:
+    return isinstance(index, tuple) and len(index) > 1 and any(i is Ellipsis for i in index)
 
 
 @traces("index")
@@ -111,7 +119,16 @@ def setitem(x: TracedArray, index: Any, value: Any) -> None:
         operands = (array.node for array in arrays)
         node = p.setitem(x.node, content.node, *operands, template=template)
     node.source = here()
-    x.value[where] = np.asarray(content.value)
+    value = np.asarray(content.value)
+    apart = x.value.copy() if arrays and np.may_share_memory(x.value, value) else None
+    if apart is not None:
+        apart[where] = value.copy()
+    x.value[where] = value
+    if apart is not None and apart.tobytes() != x.value.tobytes():
+        raise unsupported(
+            "An assignment that reads elements which it has just written",
+            "Its result is an accident of NumPy's memory order: copy what is read first.",
+        )
     x.write(node)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule import primitives as p
 from chainrule.graph import constant
@@ -23,6 +24,7 @@ __all__ = [
     "common_dtype",
     "contains_traced",
     "is_traced",
+    "plain_array",
     "python_type",
 ]
 
@@ -41,12 +43,31 @@ def as_traced(value: Any) -> TracedArray:
     weak = type(value) in (int, float)  # a Python bool has NumPy's dtype
     if isinstance(value, list | tuple) and contains_traced(value):
         return _stack_nested(value)
-    array = np.asarray(value)
-    check_dtype(array.dtype, "A constant")
+    array = plain_array(value, "A value beside traced ones")
     node = constant(array)
     node.source = here()
     node.without_name()
     return TracedArray(array if isinstance(value, np.ndarray) else array[()], node, weak=weak)
+
+
+def plain_array(value: Any, what: str) -> NDArray[Any]:
+    """A value as a plain array of numbers; refuses what is an array by other rules than NumPy's."""
+    if isinstance(value, np.matrix):
+        raise unsupported(
+            f"{what} that is a np.matrix, where * is the matrix product,",
+            "Convert it with np.asarray and write @ for products.",
+        )
+    if isinstance(value, np.ma.MaskedArray):
+        raise unsupported(f"{what} that is a masked array", "Fill it and pass the mask beside it.")
+    if hasattr(value, "to_numpy"):
+        library = type(value).__module__.partition(".")[0]
+        raise unsupported(
+            f"{what} that is a {library} {type(value).__name__}",
+            "Pass its numbers: .to_numpy().",
+        )
+    array = np.asarray(value)
+    check_dtype(array.dtype, what)
+    return array
 
 
 def check_dtype(dtype: np.dtype[Any], what: str) -> None:

@@ -21,7 +21,7 @@ from chainrule.source import boundaries, capture
 from chainrule.tracer import leaks
 from chainrule.tracer.arrays import TracedArray
 from chainrule.tracer.leaks import Context
-from chainrule.tracer.operands import as_traced, check_dtype, is_traced
+from chainrule.tracer.operands import as_traced, check_dtype, is_traced, plain_array
 from chainrule.tracer.redirection import redirected
 
 __all__ = ["Recording", "named", "record", "stop_gradient", "trace"]
@@ -83,8 +83,10 @@ def record(
         traced.append(TracedArray(value, node, weak=weak))
     with leaks.recording(context), redirected():
         result = function(*structure.unflatten(traced))
-    outputs, output_structure = flatten(result)
-    finals = [_final(output, position, function) for position, output in enumerate(outputs)]
+        outputs, output_structure = flatten(result)
+        finals = [_final(output, position, function) for position, output in enumerate(outputs)]
+        for final in finals:
+            leaks.require_running(final.node)
     graph = Graph(
         arguments=tuple(nodes),
         outputs=tuple(final.node for final in finals),
@@ -107,26 +109,15 @@ def _traceable(leaf: Any, name: str) -> Any:
         value = leaf.value
         return value.copy() if isinstance(value, np.ndarray) else value
     if isinstance(leaf, np.ndarray):
-        if type(leaf) is np.matrix:
-            raise TraceError(
-                f"The argument {name} is a np.matrix, where * is the matrix product. Convert it "
-                "with np.asarray and write @ for products."
-            )
-        if isinstance(leaf, np.ma.MaskedArray):
-            raise TraceError(f"The argument {name} is a masked array. Fill it and pass the mask.")
-        check_dtype(leaf.dtype, f"The argument {name}")
-        return np.array(leaf)
+        return np.array(plain_array(leaf, f"The argument {name}"))
     if isinstance(leaf, float | np.floating):
         value: Any = np.float64(leaf) if type(leaf) is float else leaf
         check_dtype(value.dtype, f"The argument {name}")
         return value
     if isinstance(leaf, complex | np.complexfloating):
         check_dtype(np.dtype(complex), f"The argument {name}")
-    if hasattr(leaf, "to_numpy") and hasattr(leaf, "columns"):
-        raise TraceError(
-            f"The argument {name} is a {type(leaf).__module__.partition('.')[0]} frame. Pass its "
-            "numbers: frame.to_numpy()."
-        )
+    if hasattr(leaf, "to_numpy"):
+        plain_array(leaf, f"The argument {name}")
     return None
 
 

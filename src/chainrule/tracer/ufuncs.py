@@ -265,15 +265,22 @@ UFUNCS.update(
 )
 
 
+def _operate(ufunc: Any, *operands: Any) -> TracedArray:
+    result = call(ufunc, *operands)
+    if all(type(x) in (bool, int, float) or (is_traced(x) and x.weak) for x in operands):
+        result.weak = True  # Python's operators of Python's numbers give Python's numbers
+    return result
+
+
 def _power(base: Any, exponent: Any) -> Any:
     # NumPy's operator takes these exponents by quicker functions (numpy/_core, number.c).
     quick = {2: np.square, 1: np.positive, 0.5: np.sqrt, -1: np.reciprocal}
     if type(exponent) in (int, float) and is_traced(base) and base.dtype.kind == "f":
         if exponent in quick:
-            return call(quick[exponent], base)
-        if exponent == 0:
+            return _operate(quick[exponent], base)
+        if exponent == 0 and not base.weak:
             return FUNCTIONS[np.ones_like](base)
-    return call(np.power, base, exponent)
+    return _operate(np.power, base, exponent)
 
 
 def _divmod_refused(*_: Any) -> Any:
@@ -304,10 +311,10 @@ def _give_operators() -> None:
     """Give `TracedArray` its operators, each from the ufunc that NumPy uses for it."""
 
     def forward(ufunc: Any) -> Any:
-        return lambda self, other: entered(call, ufunc, self, other)
+        return lambda self, other: entered(_operate, ufunc, self, other)
 
     def backward(ufunc: Any) -> Any:
-        return lambda self, other: entered(call, ufunc, other, self)
+        return lambda self, other: entered(_operate, ufunc, other, self)
 
     def in_place(compute: Any, symbol: str) -> Any:
         def change(self: TracedArray, other: Any) -> TracedArray:
@@ -322,11 +329,13 @@ def _give_operators() -> None:
     for name, ufunc in _COMPARISONS.items():
         setattr(TracedArray, f"__{name}__", forward(ufunc))
     for name, ufunc in {"neg": np.negative, "abs": np.absolute, "invert": np.invert}.items():
-        setattr(TracedArray, f"__{name}__", lambda self, ufunc=ufunc: entered(call, ufunc, self))
+        setattr(
+            TracedArray, f"__{name}__", lambda self, ufunc=ufunc: entered(_operate, ufunc, self)
+        )
     others: dict[str, Any] = {
         "__pos__": lambda self: FUNCTIONS[np.copy](self),
         "__pow__": lambda self, other: entered(_power, self, other),
-        "__rpow__": lambda self, base: entered(call, np.power, base, self),
+        "__rpow__": lambda self, base: entered(_operate, np.power, base, self),
         "__ipow__": in_place(_power, "**"),
     }
     for name, operator in others.items():
