@@ -19,7 +19,7 @@ from chainrule.cli.screen import Screen, console
 from chainrule.errors import ModelFileError, SettingError
 from chainrule.training.advice import Advice, tried_advice
 from chainrule.training.checkpoints import Checkpoint, read_checkpoint, save_run
-from chainrule.training.models import CHECKPOINT, check_folder
+from chainrule.training.models import CHECKPOINT, WEIGHTS, check_folder
 from chainrule.training.preparing import Prepared, Trained, prepare
 from chainrule.training.recipes import Recipe
 
@@ -47,6 +47,7 @@ def run_train(options: dict[str, Any], given: set[str]) -> None:
     prepared = prepare(recipe)
     if checkpoint is not None:
         _check_same_data(prepared, checkpoint, resume)
+    replaces = save is not None and resume is None and (save / WEIGHTS).exists()
     with _folder(save):
         trained = _train(prepared, output, save, resume, checkpoint)
     if save is not None:
@@ -66,7 +67,7 @@ def run_train(options: dict[str, Any], given: set[str]) -> None:
     if options["as_json"]:
         print(json.dumps(as_json(trained, advice, save, plot), ensure_ascii=False))
     else:
-        _say_where(trained, output, save, plot)
+        _say_where(trained, output, save, plot, replaces)
     if trained.run.stopped == "interrupted":
         sys.stdout.flush()
         sys.exit(_INTERRUPTED)
@@ -93,7 +94,7 @@ def _recipe(options: dict[str, Any], given: set[str]) -> tuple[Recipe, Checkpoin
     except (KeyError, TypeError, AttributeError):
         raise ModelFileError(
             f"The checkpoint in {folder} is not of a run that was started on the command line. "
-            "Go on with it in Python: chainrule.train(…, resume=FILE)."
+            "Go on with it in Python, where chainrule.train takes it as resume."
         ) from None
     return _going_on(before, options, given), checkpoint
 
@@ -110,6 +111,11 @@ def _going_on(before: Recipe, options: dict[str, Any], given: set[str]) -> Recip
     fields = {_FIELD_OF.get(name, name): name for name in given - _FREE_ON_RESUME}
     for field, name in sorted(fields.items()):
         was, new = getattr(before, field), getattr(asked, field)
+        if was != new and isinstance(was, bool):
+            raise SettingError(
+                f"--{name.replace('_', '-')} is new to the run in {folder}, which began without "
+                "it. Only --epochs, --max-time and --stop-loss may change when a run goes on."
+            )
         if was != new:
             had = "was not given" if was in (None, ()) else f"is {_plainly(was)}"
             raise SettingError(
@@ -211,6 +217,8 @@ def _train(
         output.print(heading(prepared))
         if checkpoint is not None:
             output.print(f"Going on from epoch {start:,} of the run in {resume}")
+            if start >= (prepared.recipe.epochs or 0):
+                output.print("All its epochs are done; ask for more with --epochs.")
         screen.begin()
 
     try:
@@ -242,13 +250,15 @@ def _advice(trained: Trained, output: Console) -> Advice | None:
     return tried_advice(trained.prepared.recipe)
 
 
-def _say_where(trained: Trained, output: Console, save: Path | None, plot: Path | None) -> None:
+def _say_where(
+    trained: Trained, output: Console, save: Path | None, plot: Path | None, replaces: bool
+) -> None:
     if save is not None and trained.run.stopped == "interrupted":
         if trained.learned is None:
             output.print()
         # Not wrapped, so that the command can be copied.
         output.print(f"Kept in {save}. Go on with: {_resuming(save)}", soft_wrap=True)
     elif save is not None:
-        output.print(f"Saved to {save}")
+        output.print(f"Saved to {save}{', in place of the model there' if replaces else ''}")
     if plot is not None:
         output.print(f"Picture in {plot}")

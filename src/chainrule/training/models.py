@@ -28,7 +28,7 @@ from chainrule.training.evaluation import about_one_half
 from chainrule.training.files import check_version, read_tensors, write_tensors, write_text
 from chainrule.training.history import History
 
-__all__ = ["CHECKPOINT", "Model", "check_folder"]
+__all__ = ["CHECKPOINT", "WEIGHTS", "Model", "check_folder"]
 
 FORMAT = "chainrule model"
 VERSION = 1
@@ -238,9 +238,10 @@ def _read_history(path: Path) -> History:
         return History(dict(zip(names, columns or [[] for _ in names], strict=True)))
     except FileNotFoundError:
         return History()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError):
         raise ModelFileError(
-            f"{path} is damaged ({error}). Delete it to use the model without its history."
+            f"{path} is damaged: it is not a table with a row of numbers for each epoch. Delete it "
+            "to use the model without its history."
         ) from None
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from chainrule.data import BUILTIN_NAMES, Preparation, Table, builtin, read_table, split
 from chainrule.interpreter import compile_graph
 from chainrule.networks import Network
+from chainrule.networks.choices import NATURAL, check_setting
 from chainrule.networks.losses import loss as choose_loss
 from chainrule.training.evaluation import score_of
 from chainrule.training.models import Model
@@ -186,6 +187,8 @@ def prepare(recipe: Recipe) -> Prepared:
     Raises DataError for data that cannot be trained on and SettingError for a wrong choice.
     """
     refuse_without_effect(recipe)
+    if recipe.seed is not None:
+        check_setting("seed", recipe.seed, NATURAL)
     if recipe.data in BUILTIN_NAMES:
         dataset = builtin(
             recipe.data,
