@@ -167,7 +167,7 @@ class TracedArray:
             self._node, self._version = node, self._storage.version
         return self._node
 
-    def view(self, value: Any, node: Node, step: Step) -> TracedArray:
+    def view_of(self, value: Any, node: Node, step: Step) -> TracedArray:
         """An array that shares this one's memory."""
         return TracedArray(value, node, storage=self._storage, path=(*self._path, step))
 
@@ -341,7 +341,7 @@ def bind(primitive: Primitive, *operands: TracedArray, **attributes: Any) -> Tra
     if primitive in _VIEWS:
         base = operands[0]  # pyright: ignore[reportGeneralTypeIssues]  # a view is of something
         if np.may_share_memory(value, base.value):
-            return base.view(value, node, Step(primitive, attributes))
+            return base.view_of(value, node, Step(primitive, attributes))
     if node.shape == () and isinstance(value, np.ndarray):
         value = value[()]  # NumPy's operations give a scalar, which in-place operators replace
     return TracedArray(value, node)
