@@ -22,6 +22,7 @@ __all__ = [
     "boundaries",
     "calls",
     "capture",
+    "doing",
     "is_user_code",
     "library_call",
 ]
@@ -147,9 +148,15 @@ def calls(code: CodeType, offset: int, name: str) -> bool:
     path = code.co_filename
     if path.startswith(_HERE) or "site-packages" in Path(path).parts:
         return False
+    return _called(code, offset).rpartition(".")[2] == name
+
+
+@lru_cache(maxsize=65536)
+def _called(code: CodeType, offset: int) -> str:
+    """The function that code calls just there, as it is written, or by its last name."""
     here = _position(code, offset)
     if here is None:
-        return False
+        return ""
     # The function's own expression starts where the call does, and ends before it.
     called, end = "", (0, 0)
     for each in dis.get_instructions(code):
@@ -161,7 +168,22 @@ def calls(code: CodeType, offset: int, name: str) -> bool:
             end <= ends < (here.end_line, here.end_column)
         ):
             called, end = str(each.argval), ends
-    return called == name
+    if not called:
+        return ""
+    whole = Position(here.file, here.line, end[0], here.column, end[1])
+    return whole.text or called
+
+
+def doing() -> tuple[str, str]:
+    """What the program does now: its instruction, and the function that it calls, as written."""
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and not is_user_code(frame.f_code):
+        frame = frame.f_back
+    if frame is None or frame.f_lasti < 0:
+        return "", ""
+    name = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+    called = _called(frame.f_code, frame.f_lasti) if "CALL" in name else ""
+    return name, called
 
 
 # Our own layers, losses and optimisers are ordinary NumPy: their lines are worth showing.

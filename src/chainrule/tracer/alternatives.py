@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["alternative"]
+from chainrule.source import doing, library_call
+
+__all__ = ["MADE_INSIDE", "alternative", "explained"]
 
 _INSTEAD = {
     "angle": "It is of complex numbers; pass real and imaginary parts separately.",
@@ -92,3 +94,38 @@ def alternative(name: str) -> str:
         "Write it with NumPy's arithmetic, or compute it outside the traced function and pass the "
         "result as an argument.",
     )
+
+
+MADE_INSIDE = (
+    "Make the array inside the traced function with np.zeros(shape), np.zeros_like(x) or "
+    "np.copy(x), under NumPy's own name (from numpy import zeros hides it)."
+)
+_MATH = {"exp", "log", "log2", "log10", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "tanh"}
+_MATH |= {"sinh", "cosh", "floor", "ceil", "trunc", "pow", "fabs", "hypot", "atan", "isnan"}
+
+
+def explained(how: str) -> tuple[str, str]:
+    """By what a traced value leaves its trace, in the program's own words, and what to do."""
+    library = library_call()
+    if library is not None:
+        return (
+            f"{library} (through {how})",
+            "Write what it does with NumPy's functions, which are traced.",
+        )
+    instruction, called = doing()
+    if instruction == "STORE_SUBSCR":
+        return "Assigning into a plain array", MADE_INSIDE
+    name = called.rpartition(".")[2]
+    if not called or name in ("print", "format"):
+        return how, "Keep it as an array, and use NumPy's functions."
+    if name == "dot":
+        instead = "Write np.dot(a, b) or a @ b: the method of a plain array sees no traced value."
+    elif called.startswith("math.") or called in _MATH:
+        instead = f"Use np.{name if name in _MATH else '…'}, which is traced."
+    elif name in ("array", "asarray"):
+        instead = "Use np.array under NumPy's own name, or np.stack."
+    elif name in ("float64", "float32"):
+        instead = f"Use .astype(np.{name})."
+    else:
+        instead = "Keep it as an array, and use NumPy's functions."
+    return f"{called}()", instead

@@ -21,7 +21,8 @@ import numpy as np
 from chainrule import primitives as p
 from chainrule.errors import LeakError, TraceError
 from chainrule.graph import Cut, Guard, Node
-from chainrule.source import capture, library_call
+from chainrule.source import capture
+from chainrule.tracer.alternatives import explained
 
 if TYPE_CHECKING:
     from chainrule.tracer.arrays import TracedArray
@@ -149,18 +150,16 @@ def _leave(x: TracedArray, value: Any, how: str) -> None:
     node = x.node
     facts = _facts(node)
     if facts & _CARRIES:
-        library = library_call()
-        how = f"{library} (through {how})" if library else how
+        how, instead = explained(how)
         source = capture()
         if not any(context.allow_cuts for context in _state.contexts):
             if facts & _FOREIGN:
                 raise _ended()
             raise LeakError(
                 f"{how} takes a traced value{f' ({node.name})' if node.name else ''} out of the "
-                f"trace, which would cut its gradient ({source.describe()}). Keep it as an array "
-                "and use NumPy's functions (np.exp for math.exp, np.stack to join several); if "
-                "it is meant to be a constant, wrap it in chainrule.stop_gradient, or allow cuts "
-                "with chainrule.trace(…, allow_cuts=True)."
+                f"trace, which would cut its gradient ({source.describe()}). {instead} If the "
+                "value is meant to be a constant there, chainrule.stop_gradient makes it one, "
+                "and chainrule.trace(…, allow_cuts=True) lets values out and lists each place."
             )
         for context in _state.contexts:
             context.cuts.append(Cut(node, how, source))

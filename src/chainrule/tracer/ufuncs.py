@@ -13,7 +13,7 @@ import scipy.special
 
 from chainrule import primitives as p
 from chainrule.graph import Primitive, registry
-from chainrule.tracer.alternatives import alternative
+from chainrule.tracer.alternatives import MADE_INSIDE, alternative
 from chainrule.tracer.arrays import (
     FUNCTIONS,
     UFUNCS,
@@ -81,9 +81,7 @@ def store(target: Any, result: TracedArray, how: str) -> TracedArray:
     if not is_traced(target):
         raise unsupported(
             f"{how} into a plain array",
-            "The array was made where the trace does not see it: make it inside the traced "
-            "function with np.zeros(shape), np.zeros_like(x) or np.copy(x), under NumPy's own "
-            "name (from numpy import zeros hides it).",
+            f"The trace has not seen the array being made. {MADE_INSIDE}",
         )
     if not isinstance(target.value, np.ndarray):
         return result
