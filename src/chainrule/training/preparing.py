@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ class Trained:
     prepared: Prepared
     run: Run
 
-    @property
+    @cached_property
     def model(self) -> Model:
         """The model that was learned, ready to save and to predict with."""
         run, prepared = self.run, self.prepared
@@ -136,12 +137,12 @@ class Trained:
         }
         return Model(prepared.network, run.parameters, prepared.preparation, record, run.history)
 
-    @property
+    @cached_property
     def score(self) -> float:
         """Accuracy or R² on the training rows."""
         return self._score(self.prepared.X, self.prepared.y)
 
-    @property
+    @cached_property
     def validation_measures(self) -> dict[str, float] | None:
         """Loss and score of the learned parameters on the rows held out, if there are any."""
         held = self.prepared.validation
@@ -158,7 +159,7 @@ class Trained:
             outputs = network.predict(self.run.parameters, X.astype(self.prepared.recipe.dtype))
         return score_of(network, outputs, y, self.prepared.preparation.task)
 
-    @property
+    @cached_property
     def outputs(self) -> Array:
         """The outputs for the training rows."""
         return self.model.outputs(self.prepared.X)
