@@ -117,6 +117,14 @@ class Call:
             outer.update(context.values)
         leaves = flatten(self.given)[0]
         traced = [leaf for i, leaf in enumerate(leaves) if i not in self.graph.static]
+        replacements = {
+            node: leaf.node if is_traced(leaf) else constant(leaf)
+            for node, leaf in zip(self.graph.arguments, traced, strict=True)
+        }
+        replacements.update({node: constant(value) for node, value in (extra or {}).items()})
+        if outer:
+            # Also where the values do not depend on the outer trace: the branches taken may.
+            self._hand_over_guards(replacements)
         own = set(values)
         foreign = any(node in outer and node not in own for node in topological_order(nodes))
         if not foreign and not any(is_traced(leaf) for leaf in traced):
@@ -124,12 +132,6 @@ class Call:
             program = Program(Graph(tuple(values), tuple(nodes), structure, structure))
             return program(*values.values())
         results = evaluate_nodes(nodes, {**outer, **values})
-        replacements = {
-            node: leaf.node if is_traced(leaf) else constant(leaf)
-            for node, leaf in zip(self.graph.arguments, traced, strict=True)
-        }
-        replacements.update({node: constant(value) for node, value in (extra or {}).items()})
-        self._hand_over_guards(replacements)
         return [
             TracedArray(value[()] if np.ndim(value) == 0 else value, node)
             for value, node in zip(results, substitute(nodes, replacements), strict=True)
