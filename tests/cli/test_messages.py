@@ -257,7 +257,10 @@ softmax identity poisson hinge binary_cross_entropy float32 lbfgs cosine adaptiv
 momentum(momentum=0.5) warmup(length=3) regression price.csv 1e-300 -0.0"""
 VALUES = st.one_of(
     # What a command line can hold: no zero bytes, but bytes that are no text.
-    st.text(st.one_of(st.characters(min_codepoint=1), st.just("\udcff")), max_size=12),
+    st.text(
+        st.one_of(st.characters(min_codepoint=1, exclude_categories=["Cs"]), st.just("\udcff")),
+        max_size=12,
+    ),
     st.integers(-5, 5).map(str),
     st.floats(width=16).map(str),
     st.sampled_from(["", " ", *WORDS.split()]),

@@ -139,6 +139,20 @@ def test_a_mark_for_missing_among_words_is_noted() -> None:
     assert preparation.notes == (
         "The column 'c' of the table has '?' in 10 rows; it counts as a category of its own.",
     )
+    (both,) = learn({"c": ["u", "n/a", "?"] * 10, "y": [0, 1] * 15}).notes
+    assert both == (
+        "The column 'c' of the table has 'n/a' in 10 rows and '?' in 10 rows; each counts as a "
+        "category of its own."
+    )
+
+
+def test_marks_for_missing_in_many_columns_have_one_note() -> None:
+    columns = {f"c{i}": ["u", "v", "?", "none"] * 5 for i in range(40)}
+    (note,) = learn({**columns, "y": [0, 1] * 10}).notes
+    assert note == (
+        "The columns 'c0', 'c1', 'c2', 'c3', 'c4' and 35 more of the table have '?' or 'none', "
+        "which often stands for a missing value; it counts as a category of its own."
+    )
 
 
 def test_categories_are_one_hot_in_sorted_order() -> None:

@@ -80,7 +80,7 @@ def counted(n: int, noun: str) -> str:
 
 def first_few(labels: Any) -> str:
     """The first labels, and how many there are where there are more."""
-    texts = [_short(str(label)) for label in labels[:_SHOWN_LABELS]]
+    texts = [_short(str(label), 20) for label in labels[:_SHOWN_LABELS]]
     if len(labels) > _SHOWN_LABELS:
         texts.append(f"… {len(labels):,} classes")
     return ", ".join(texts)

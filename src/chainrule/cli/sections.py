@@ -37,7 +37,8 @@ class Refusal(click.ClickException):
     """What ends a command with one message on standard error."""
 
     def __init__(self, message: str, code: int = 2) -> None:
-        super().__init__(message)
+        # What was typed may hold anything, and must not move the terminal's cursor.
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
         self.exit_code = code  # pyright: ignore[reportAttributeAccessIssue]
 
     def show(self, file: Any = None) -> None:

@@ -21,7 +21,6 @@ from chainrule.errors import DivergedError
 from chainrule.gradient import pull_back
 from chainrule.graph import Graph, Node, constant, topological_order
 from chainrule.interpreter import evaluate_nodes
-from chainrule.notation import expression
 from chainrule.source import Source
 
 __all__ = ["Finding", "Moment", "diverged", "find"]
@@ -226,6 +225,9 @@ def _first_place(finding: Finding) -> str:
 
 
 def _formula(node: Node) -> str:
+    # Imported here, as a run that ends well needs no formulas.
+    from chainrule.notation import expression
+
     return str(expression(node, max_terms=_LONGEST_FORMULA))
 
 
