@@ -181,7 +181,10 @@ def doing() -> tuple[str, str]:
         frame = frame.f_back
     if frame is None or frame.f_lasti < 0:
         return "", ""
-    name = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+    code, at = frame.f_code.co_code, frame.f_lasti
+    while at > 0 and dis.opname[code[at]] == "CACHE":  # belongs to the instruction before
+        at -= 2
+    name = dis.opname[code[at]]
     called = _called(frame.f_code, frame.f_lasti) if "CALL" in name else ""
     return name, called
 

@@ -12,7 +12,14 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.derivatives import Argnums, argument_position, name_of, not_real, positional_call
+from chainrule.derivatives import (
+    Argnums,
+    argument_position,
+    is_field,
+    name_of,
+    not_real,
+    positional_call,
+)
 from chainrule.errors import GradientError
 from chainrule.pytrees import flatten
 from chainrule.tracer import is_traced
@@ -143,7 +150,7 @@ class Subject:
                         )
                     )
                     start += value.size
-                elif every and _is_whole(leaf):
+                elif every and _is_whole(leaf) and not is_field(path):
                     raise GradientError(not_real(path, leaf))
             if len(parts) == before:
                 raise GradientError(

@@ -19,7 +19,7 @@ from chainrule.tracer import (
     ufuncs,
 )
 from chainrule.tracer.arrays import TracedArray, bind
-from chainrule.tracer.leaks import active_contexts
+from chainrule.tracer.leaks import active_contexts, depends
 from chainrule.tracer.operands import is_traced
 from chainrule.tracer.trace import Recording, named, record, stop_gradient, trace
 
@@ -31,6 +31,7 @@ __all__ = [
     "bind",
     "choices",
     "creation",
+    "depends",
     "indexing",
     "is_traced",
     "joining",

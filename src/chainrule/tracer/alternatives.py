@@ -35,6 +35,7 @@ _INSTEAD = {
     "fmax": "Use np.maximum, or np.where with np.isnan.",
     "fmin": "Use np.minimum, or np.where with np.isnan.",
     "fmod": "Use x - n * np.trunc(x / n).",
+    "frompyfunc": "Call the function on arrays.",
     "gradient": "Use differences of slices: (x[2:] - x[:-2]) / 2.",
     "heaviside": "Use np.where(x > 0, 1.0, 0.0).",
     "histogram": "Compute it outside the traced function; counts have no gradient.",
@@ -45,6 +46,8 @@ _INSTEAD = {
     "kl_div": "Use scipy.special.xlogy(p, p / q) - p + q.",
     "lexsort": "Use np.argsort of one key.",
     "logaddexp2": "Use np.logaddexp(x * np.log(2), y * np.log(2)) / np.log(2).",
+    "linspace": "Use start + (stop - start) * np.linspace(0, 1, n).",
+    "matrix": "Use arrays of two axes, and write @ for products.",
     "matrix_norm": "Use np.linalg.norm(x, 'fro').",
     "matrix_power": "Write the products with @.",
     "mod": "Use x - n * np.floor(x / n).",
@@ -108,10 +111,10 @@ def explained(how: str) -> tuple[str, str]:
     """By what a traced value leaves its trace, in the program's own words, and what to do."""
     library = library_call()
     if library is not None:
-        return (
-            f"{library} (through {how})",
-            "Write what it does with NumPy's functions, which are traced.",
-        )
+        instead = "Write what it does with NumPy's functions, which are traced."
+        if library.startswith("numpy's"):
+            instead = "Give it one array: np.stack([a, b]) joins values. Or write what it does out."
+        return f"{library} (through {how})", instead
     instruction, called = doing()
     if instruction == "STORE_SUBSCR":
         return "Assigning into a plain array", MADE_INSIDE
@@ -124,6 +127,12 @@ def explained(how: str) -> tuple[str, str]:
         instead = f"Use np.{name if name in _MATH else '…'}, which is traced."
     elif name in ("array", "asarray"):
         instead = "Use np.array under NumPy's own name, or np.stack."
+    elif name == "arange":
+        instead = "Use x * np.arange(n), whose count is a plain number."
+    elif called.startswith(("np.random.", "numpy.random.", "rng.")):
+        instead = "Draw standard numbers, and scale and shift them: mean + spread * noise."
+    elif called.startswith(("np.", "numpy.")) and name not in ("float64", "float32"):
+        instead = "Give it one array: np.stack([a, b]) joins values."
     elif name in ("float64", "float32"):
         instead = f"Use .astype(np.{name})."
     else:

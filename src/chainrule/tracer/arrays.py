@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from chainrule import primitives as p
 from chainrule.errors import UnsupportedError
 from chainrule.graph import Node, Primitive
-from chainrule.source import Source, capture
+from chainrule.source import Source, capture, library_call
 from chainrule.tracer import leaks
 from chainrule.tracer.alternatives import alternative
 
@@ -277,6 +277,15 @@ class TracedArray:
             return leaks.whole(entered(UFUNCS["__call__"], np.rint, self), "round()")
         return entered(FUNCTIONS[np.round], self, digits)
 
+    def __trunc__(self) -> int:
+        return leaks.whole(self, "math.trunc()")
+
+    def __floor__(self) -> int:
+        return leaks.whole(entered(UFUNCS["__call__"], np.floor, self), "math.floor()")
+
+    def __ceil__(self) -> int:
+        return leaks.whole(entered(UFUNCS["__call__"], np.ceil, self), "math.ceil()")
+
     def item(self, *position: int) -> Any:
         return leaks.number(self[position] if position else self, ".item()")
 
@@ -290,7 +299,9 @@ class TracedArray:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
             raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
-        raise unsupported(f"numpy.ndarray.{name}", alternative(name))
+        library = library_call()
+        what = f"{library} (through .{name})" if library else f"numpy.ndarray.{name}"
+        raise unsupported(what, alternative("matrix" if "matrix" in what else name))
 
     def __getitem__(self, index: Any) -> TracedArray:
         return entered(FUNCTIONS["getitem"], self, index)
@@ -327,15 +338,19 @@ def without_tracing(tree: Any) -> Any:
 def bind(primitive: Primitive, *operands: TracedArray, **attributes: Any) -> TracedArray:
     """Apply a primitive to traced arrays: its value by NumPy, and its node.
 
-    Elementwise operands already have one dtype; they are broadcast here.
+    Elementwise operands already have one dtype; their nodes are broadcast here.
     """
-    # NumPy broadcasts by itself, and some of its loops round otherwise on broadcast arrays.
-    value = primitive.value(*(operand.value for operand in operands), **attributes)
-    if primitive.kind == "elementwise" and len(operands) > 1:
-        operands = _broadcast(operands)
-    node = primitive(*(operand.node for operand in operands), **attributes)
-    node.source = here()
-    node.without_name()
+    try:
+        # NumPy broadcasts by itself, and some of its loops round otherwise on broadcast arrays.
+        value = primitive.value(*[operand.value for operand in operands], **attributes)
+    except ValueError as error:
+        raise ValueError(f"{error} ({here().describe()})") from None
+    node = primitive(*[operand.node for operand in operands], **attributes)
+    source = here()
+    for each in (node, *node.inputs):  # its own, and a broadcast that was made for it
+        if each.source is None and each.primitive.kind != "leaf":
+            each.source = source
+            each.without_name()
     assert node.shape == np.shape(value), (node, np.shape(value))
     assert node.dtype == value.dtype, (node, value.dtype)
     if primitive in _VIEWS:
@@ -345,20 +360,3 @@ def bind(primitive: Primitive, *operands: TracedArray, **attributes: Any) -> Tra
     if node.shape == () and isinstance(value, np.ndarray):
         value = value[()]  # NumPy's operations give a scalar, which in-place operators replace
     return TracedArray(value, node)
-
-
-def _broadcast(operands: tuple[TracedArray, ...]) -> tuple[TracedArray, ...]:
-    shapes = {operand.shape for operand in operands}
-    if len(shapes) == 1:
-        return operands
-    try:
-        shape = np.broadcast_shapes(*shapes)
-    except ValueError:
-        listed = " and ".join(str(operand.shape) for operand in operands)
-        raise ValueError(
-            f"operands could not be broadcast together with shapes {listed} ({here().describe()})"
-        ) from None
-    return tuple(
-        operand if operand.shape == shape else bind(p.broadcast_to, operand, shape=shape)
-        for operand in operands
-    )

@@ -66,7 +66,8 @@ def _finding_traced(name: str, original: Callable[..., Any], make: bool) -> Call
 
 def _as_buffer(made: Any) -> Any:
     """A new array that the program may write traced values into."""
-    if type(made) is not np.ndarray or made.dtype.kind not in "biuf" or made.dtype.itemsize > 8:
+    kind, size = made.dtype.kind, made.dtype.itemsize
+    if type(made) is not np.ndarray or not (kind in "biu" or (kind == "f" and size in (4, 8))):
         return made
     if made.size and made.ndim and (made == made.flat[0]).all():
         node = p.broadcast_to(constant(made.flat[0]), shape=made.shape)

@@ -31,6 +31,9 @@ __all__ = [
 _KINDS = "biuf"
 
 
+_as_array = np.asarray  # NumPy's own, which looks for no traced values
+
+
 def is_traced(value: Any) -> bool:
     """Whether a value is a traced array."""
     return type(value) is TracedArray
@@ -65,7 +68,7 @@ def plain_array(value: Any, what: str) -> NDArray[Any]:
             f"{what} that is a {library} {type(value).__name__}",
             "Pass its numbers: .to_numpy().",
         )
-    array = np.asarray(value)
+    array = _as_array(value)
     check_dtype(array.dtype, what)
     return array
 

@@ -171,3 +171,22 @@ def sliding_window_view(
         np.arange(array.size).reshape(array.shape), tuple(sizes), tuple(axes)
     )
     return FUNCTIONS[np.ravel](array)[order]
+
+
+@traces(np.apply_along_axis)
+def apply_along_axis(
+    func1d: Any, axis: int, arr: Any, *arguments: Any, **settings: Any
+) -> TracedArray:
+    array = as_traced(arr)
+    axis = axis_of(axis, array.ndim)
+    moved = FUNCTIONS[np.moveaxis](array, axis, -1)
+    outer = moved.shape[:-1]
+    rows = FUNCTIONS[np.reshape](moved, (-1, moved.shape[-1]))
+    results = [as_traced(func1d(row, *arguments, **settings)) for row in rows]
+    if not results:
+        raise unsupported("np.apply_along_axis to nothing", "Give it elements.")
+    joined = FUNCTIONS[np.stack](results)
+    inner = joined.shape[1:]
+    full = FUNCTIONS[np.reshape](joined, (*outer, *inner))
+    places = range(len(outer), len(outer) + len(inner))
+    return FUNCTIONS[np.moveaxis](full, list(places), [axis + i for i in range(len(inner))])

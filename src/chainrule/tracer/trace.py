@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule import primitives as p
-from chainrule.errors import TraceError
+from chainrule.errors import ChainruleError, TraceError
 from chainrule.graph import Graph, Node, argument
 from chainrule.pytrees import flatten
 from chainrule.source import boundaries, capture
@@ -61,11 +61,19 @@ def trace(function: Callable[..., Any], *arguments: Any, allow_cuts: bool = Fals
 
 
 def record(
-    function: Callable[..., Any], arguments: tuple[Any, ...], *, allow_cuts: bool = False
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    *,
+    allow_cuts: bool = False,
+    names: Sequence[str] | None = None,
 ) -> Recording:
-    """Run a function on traced arguments; see `trace`."""
+    """Run a function on traced arguments; see `trace`.
+
+    ``names`` are the arguments' names, where they are not those of the function's parameters.
+    """
     leaves, structure = flatten(arguments)
-    names = _names(function, len(arguments), structure.paths())
+    names = names or _names(function, len(arguments))
+    names = [_leaf_name(path, names) for path in structure.paths()]
     context = Context(allow_cuts)
     static: dict[int, Any] = {}
     traced: list[Any] = []
@@ -77,12 +85,17 @@ def record(
             traced.append(leaf)
             continue
         node = argument(name, value.shape, value.dtype)
-        context.values[node] = np.array(value)
+        # The caller's array is not written to while the function runs: the trace has its own.
+        context.values[node] = leaf if type(leaf) is np.ndarray else np.array(value)
         nodes.append(node)
-        weak = type(leaf) is float or (is_traced(leaf) and leaf.weak)
+        weak = type(leaf) is float or (type(leaf) is TracedArray and leaf.weak)
         traced.append(TracedArray(value, node, weak=weak))
     with leaks.recording(context), redirected():
-        result = function(*structure.unflatten(traced))
+        try:
+            result = function(*structure.unflatten(traced))
+        except (ValueError, TypeError) as error:
+            _raise_what_a_library_replaced(error)
+            raise
         outputs, output_structure = flatten(result)
         finals = [_final(output, position, function) for position, output in enumerate(outputs)]
         for final in finals:
@@ -103,6 +116,15 @@ def record(
 boundaries.add(record.__code__)
 
 
+def _raise_what_a_library_replaced(error: Exception) -> None:
+    """Where NumPy has put an error of its own before one of ours, raise ours."""
+    cause = error.__cause__
+    while cause is not None and not isinstance(error, ChainruleError):
+        if isinstance(cause, ChainruleError):
+            raise cause from None
+        cause = cause.__cause__
+
+
 def _traceable(leaf: Any, name: str) -> Any:
     """A copy of an argument's value if it is one to trace, or None if it is part of the program."""
     if is_traced(leaf):
@@ -121,8 +143,8 @@ def _traceable(leaf: Any, name: str) -> Any:
     return None
 
 
-def _names(function: Callable[..., Any], count: int, paths: list[str]) -> list[str]:
-    """The arguments' names as the function has them, with the way to each leaf."""
+def _names(function: Callable[..., Any], count: int) -> list[str]:
+    """The arguments' names as the function has them."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):
@@ -136,10 +158,10 @@ def _names(function: Callable[..., Any], count: int, paths: list[str]) -> list[s
             names.append(parameters[position].name)
         else:
             names.append(f"argument {position + 1}")
-    return [_leaf_name(path, names) for path in paths]
+    return names
 
 
-def _leaf_name(path: str, names: list[str]) -> str:
+def _leaf_name(path: str, names: Sequence[str]) -> str:
     number, _, rest = path[1:].partition("]")
     # A parameter in a flat dict has a name of its own: parameters['W1'] is W1.
     if rest.startswith("['") and rest.endswith("']") and rest.count("[") == 1:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -164,8 +165,10 @@ if hasattr(np, "matvec"):  # NumPy 2.2
 
 
 def _name(ufunc: Any) -> str:
-    module = "np" if getattr(np, ufunc.__name__, None) is ufunc else "scipy.special"
-    return f"{module}.{ufunc.__name__}"
+    for name, module in (("np", np), ("scipy.special", scipy.special)):
+        if getattr(module, ufunc.__name__, None) is ufunc:
+            return f"{name}.{ufunc.__name__}"
+    return ufunc.__name__
 
 
 def _boolean(operands: tuple[TracedArray, ...]) -> bool:
@@ -184,9 +187,15 @@ def _promote(
         return tuple(as_dtype(x, dtype) for x in operands)
     # A Python number beside arrays takes their dtype; alone it has its own.
     alone = all(x.weak for x in operands)
-    asked = [python_type(x) if x.weak and not alone else x.dtype for x in operands]
-    loop = ufunc.resolve_dtypes((*asked, *(None,) * ufunc.nout))
-    return tuple(as_dtype(x, wanted) for x, wanted in zip(operands, loop, strict=False))
+    asked = tuple([python_type(x) if x.weak and not alone else x.dtype for x in operands])
+    loop = _loop(ufunc, asked)
+    return tuple([as_dtype(x, wanted) for x, wanted in zip(operands, loop, strict=False)])
+
+
+@functools.lru_cache(maxsize=1024)
+def _loop(ufunc: Any, asked: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
+    """The dtypes of the loop that a ufunc takes for operands of some dtypes."""
+    return ufunc.resolve_dtypes((*asked, *(None,) * ufunc.nout))
 
 
 def _reduce(
