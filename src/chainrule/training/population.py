@@ -210,10 +210,10 @@ class Population:
         ``size`` is how many there are in each; no more than a few chunks are in memory at once.
         After Ctrl-C, what was in training is given as it is.
         """
-        trainer = self._made_trainer()
-        threads = self._threads if isinstance(trainer, InLanes) else 1
-        tickets = self.members.tickets(size or self._chunk_size())
         with interruptible() as interruption:
+            trainer = self._made_trainer()
+            threads = self._threads if isinstance(trainer, InLanes) else 1
+            tickets = self.members.tickets(size or self._chunk_size())
             work = trainer, self.members, self._progress
             crew = _Crew(*work, threads, lambda: interruption.asked)
             try:
