@@ -1,10 +1,10 @@
 """LLVM for the processor at hand: compile a module, or find it compiled in the cache.
 
 Compiled code is kept in the user's cache folder, named by what it was made from: the graph, how it
-was laid out, the processor with its features, and the versions of LLVM and of this package. A file
-is written under another name and renamed, so two processes may write the same one; a file that is
-damaged does not carry its own checksum and is compiled anew; a folder that cannot be written is
-done without.
+was laid out, the processor with its features, the version of LLVM, and the source of what emits
+it. A file is written under another name and renamed, so two processes may write the same one; a
+file that is damaged does not carry its own checksum and is compiled anew; a folder that cannot be
+written is done without.
 """
 
 # llvmlite has no types, so those of the values it makes are unknown in this file.
@@ -80,8 +80,17 @@ def compiled(key: str, make: Callable[[], str]) -> Compiled:
 
 
 def _name(key: str) -> str:
-    parts = (key, *processor(), llvmlite.__version__, __version__, sys.platform)
+    parts = (key, *processor(), llvmlite.__version__, __version__, sys.platform, _own_source())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+@cache
+def _own_source() -> str:
+    """A fingerprint of this package, so that code of an earlier emitter is not run."""
+    summary = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        summary.update(path.read_bytes())
+    return summary.hexdigest()
 
 
 def _compile(text: str) -> bytes:
