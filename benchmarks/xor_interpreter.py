@@ -40,7 +40,7 @@ def notebook(epochs):
         a1 = sigmoid(z1)
         z2 = a1 @ W2 + b2
         a2 = sigmoid(z2)
-        loss = np.mean((Y - a2) ** 2)  # noqa: F841
+        loss = np.mean((Y - a2) ** 2)  # noqa: F841 - computed, as there
         d_loss_a2 = 2 * (a2 - Y)
         d_a2_z2 = sigmoid_derivative(z2)
         d_z2_W2 = a1

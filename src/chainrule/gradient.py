@@ -100,17 +100,5 @@ def substitute(outputs: Sequence[Node], replacements: dict[Node, Node]) -> list[
     for node in topological_order(outputs):
         if node in made:
             continue
-        operands = tuple(made[operand] for operand in node.inputs)
-        if operands == node.inputs:
-            made[node] = node
-        else:
-            made[node] = Node(
-                node.primitive,
-                operands,
-                node.attributes,
-                node.shape,
-                node.dtype,
-                node.source,
-                node.name or "",
-            )
+        made[node] = node.with_inputs(tuple(made[operand] for operand in node.inputs))
     return [made[node] for node in outputs]

@@ -3,6 +3,8 @@
 A `Node` is the application of one `Primitive` to other nodes; shapes and dtypes are known, values
 are not. Calling a primitive on nodes makes a node, and nodes have NumPy's operators, so a rule of
 differentiation is written as the formula it is.
+
+Nodes, primitives and graphs are each made of the others, so they stand in one file.
 """
 
 from __future__ import annotations
@@ -93,6 +95,20 @@ class Node:
         """This node, which takes the name that its source gives it."""
         self._name = self._name or None
         return self
+
+    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
+        """The same application of other nodes of the same shapes; itself if they are its own."""
+        if inputs == self.inputs:
+            return self
+        return Node(
+            self.primitive,
+            inputs,
+            self.attributes,
+            self.shape,
+            self.dtype,
+            self.source,
+            self.name or "",
+        )
 
     @property
     def ndim(self) -> int:

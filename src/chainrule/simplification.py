@@ -33,9 +33,7 @@ def simplify(outputs: Sequence[Node]) -> list[Node]:
     made: dict[Node, Node] = {}
     known: dict[Any, Node] = {}
     for node in topological_order(outputs):
-        operands = tuple(made[operand] for operand in node.inputs)
-        current = node if operands == node.inputs else _like(node, operands)
-        simpler = _rewrite(current)
+        simpler = _rewrite(node.with_inputs(tuple(made[operand] for operand in node.inputs)))
         key = _key(simpler)
         made[node] = known.setdefault(key, simpler)
     return [made[node] for node in outputs]
@@ -49,18 +47,6 @@ def simplify_graph(graph: Graph) -> Graph:
         replace(guard, node=node) for guard, node in zip(graph.guards, nodes[count:], strict=True)
     )
     return replace(graph, outputs=tuple(nodes[:count]), guards=guards)
-
-
-def _like(node: Node, operands: tuple[Node, ...]) -> Node:
-    return Node(
-        node.primitive,
-        operands,
-        node.attributes,
-        node.shape,
-        node.dtype,
-        node.source,
-        node.name or "",
-    )
 
 
 def _key(node: Node) -> Any:

@@ -130,7 +130,7 @@ def _one_message(options: Iterable[str]) -> Generator[None]:
     except OSError as error:
         what = error.filename or "The output"
         raise Refusal(f"{what} cannot be read or written ({error.strerror or error}).") from None
-    except Exception as error:
+    except Exception as error:  # the tree of errors is loaded only where there is one to tell
         from chainrule.errors import ChainruleError, DivergedError
 
         if not isinstance(error, ChainruleError):

@@ -135,5 +135,8 @@ def _not_found_sentence(path: str) -> str:
         found += ", the closest name first"
     if not Path(path).suffix and str(folder) == ".":
         names = listed(closest(name, BUILTIN_NAMES), len(BUILTIN_NAMES))
-        return f"There is no file and no built-in data set {path}: the data sets are {names}, the closest name first, and {found}."  # noqa: E501
+        return (
+            f"There is no file and no built-in data set {path}: the data sets are {names}, the "
+            f"closest name first, and {found}."
+        )
     return f"There is no file {path}; {found}."

@@ -3,7 +3,8 @@
 `LoopLanes` is for graphs that are too large to be written out element by element as `Lanes` does.
 It does the same operations in the same order. Elementwise operations wait until their result is
 needed somewhere else than in another one, so that a chain of them becomes one loop. Memory is used
-again when nothing needs what is in it.
+again when nothing needs what is in it. It is one class, whose rules all work on the same memory,
+and so one long file.
 """
 
 # llvmlite has no types, so those of the values it makes are unknown in this file.

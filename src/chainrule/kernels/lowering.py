@@ -51,15 +51,11 @@ def lowered(outputs: Sequence[Node]) -> list[Node]:
     for node in topological_order(outputs):
         operands = tuple(made[operand] for operand in node.inputs)
         rule = _RULES.get(node.primitive.name)
-        if rule is not None:
+        if rule is None:
+            made[node] = node.with_inputs(operands)
+        else:
             made[node] = rule(*operands, **node.attributes)
             made[node].source = node.source
-        elif operands == node.inputs:
-            made[node] = node
-        else:
-            made[node] = Node(
-                node.primitive, operands, node.attributes, node.shape, node.dtype, node.source
-            )
     return simplify([made[output] for output in outputs])
 
 

@@ -53,7 +53,6 @@ class Schedule:
         self.places = {node: Place(True, i) for i, node in enumerate(arguments)}
         self.copies: list[Node] = []
         self._targets = targets
-        self._wanted = set(wanted)
         self._dependencies()
         self._gate = Kernel("gate", None)
         if gate:

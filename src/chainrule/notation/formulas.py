@@ -162,10 +162,6 @@ class Operation(Formula):
 
     operator: Operator
 
-    def is_a(self, fixity: dict[str, Operator], symbol: str) -> bool:
-        """Whether this is the operator ``symbol`` of a table."""
-        return self.operator is fixity[symbol]
-
 
 @dataclass(frozen=True)
 class Equality(Formula):

@@ -127,6 +127,15 @@ def gradient_descent() -> Optimizer:
     return Optimizer("gradient_descent", update)
 
 
+def _velocities(mu: float, state: Tree, gradients: Tree, learning_rate: Any) -> Tree:
+    """``v ← μ v - η g``."""
+
+    def velocity(v: Any, g: Any) -> Any:
+        return mu * v - cast_like(learning_rate, v) * g
+
+    return map_leaves(velocity, state["velocity"], gradients)
+
+
 def momentum(*, momentum: float = 0.9) -> Optimizer:
     """``v ← μ v - η g``, ``W ← W + v``: gradient descent with momentum ``μ`` (Polyak 1964).
 
@@ -144,10 +153,7 @@ def momentum(*, momentum: float = 0.9) -> Optimizer:
         return {"velocity": _zeros(parameters)}
 
     def update(parameters: Tree, gradients: Tree, state: Tree, learning_rate: Any) -> Any:
-        def velocity(v: Any, g: Any) -> Any:
-            return mu * v - cast_like(learning_rate, v) * g
-
-        velocities = map_leaves(velocity, state["velocity"], gradients)
+        velocities = _velocities(mu, state, gradients, learning_rate)
         return map_leaves(operator.add, parameters, velocities), {"velocity": velocities}
 
     return Optimizer("momentum", update, initialize, {"momentum": mu})
@@ -169,13 +175,10 @@ def nesterov(*, momentum: float = 0.9) -> Optimizer:
         return {"velocity": _zeros(parameters)}
 
     def update(parameters: Tree, gradients: Tree, state: Tree, learning_rate: Any) -> Any:
-        def velocity(v: Any, g: Any) -> Any:
-            return mu * v - cast_like(learning_rate, v) * g
-
         def step(W: Any, v: Any, g: Any) -> Any:
             return W + (mu * v - cast_like(learning_rate, W) * g)
 
-        velocities = map_leaves(velocity, state["velocity"], gradients)
+        velocities = _velocities(mu, state, gradients, learning_rate)
         parameters = map_leaves(step, parameters, velocities, gradients)
         return parameters, {"velocity": velocities}
 

@@ -33,8 +33,8 @@ from chainrule.training.settings import Settings
 from chainrule.training.steps import Objective
 from chainrule.training.together import InLanes, LaneGraphs, OneByOne, Trained, Trainer, Work
 from chainrule.training.training import (
-    _report,  # pyright: ignore[reportPrivateUsage]
     default_rate,
+    reported_loss,
 )
 
 __all__ = ["Population", "PopulationRun"]
@@ -188,7 +188,7 @@ class Population:
                 check_setting(name, value, COUNT)
         if lanes is not None and (lanes & (lanes - 1) or lanes > 64):
             raise SettingError(f"lanes={lanes} cannot be used: give 1, 2, 4, 8, 16, 32 or 64.")
-        objective = Objective(model, _report(model, report, samples))
+        objective = Objective(model, reported_loss(model, report, samples))
         prototype = self.members.prototype
         self._work = Work(
             objective, settings, samples.X, samples.y, own is not None, prototype, record_every

@@ -21,7 +21,7 @@ from chainrule.tracer import trace
 from chainrule.training.clipping import clip_by_norm, clip_by_value
 from chainrule.training.optimizers import Optimizer
 
-__all__ = ["Engine", "Objective", "Step", "StepResult", "Stepper", "Tree"]
+__all__ = ["Engine", "Objective", "Step", "Stepper", "Tree"]
 
 Array = NDArray[Any]
 Tree = Any
@@ -74,16 +74,6 @@ class Objective:
                 f"The loss function {self.name} returned an array of shape {shape}; it must return "
                 "one number. Reduce it with np.mean or np.sum."
             )
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """What one step gives: the new parameters and state, and the losses before the update."""
-
-    parameters: list[Array]
-    state: list[Array]
-    objective: float
-    reported: float
 
 
 class Step:

@@ -33,7 +33,7 @@ from chainrule.training.settings import Settings
 from chainrule.training.state import Run, State, Tree
 from chainrule.training.steps import Engine, Objective
 
-__all__ = ["default_rate", "train"]
+__all__ = ["default_rate", "reported_loss", "train"]
 
 Array = NDArray[Any]
 Model = Network | Callable[..., Any]
@@ -149,7 +149,7 @@ def train(
         engine=engine,
         checkpoint_every=checkpoint_every,
     )
-    objective = Objective(model, _report(model, report, samples))
+    objective = Objective(model, reported_loss(model, report, samples))
     data = (samples.X, samples.y, Evaluation(objective, engine, task), samples.validation)
     if method:
         loop: Loop = lbfgs_loop(method, objective, settings, *data)
@@ -248,7 +248,8 @@ def _check_call(model: Model, targets: bool) -> None:
         ) from None
 
 
-def _report(model: Model, report: Any, samples: Samples | None = None) -> Loss | None:
+def reported_loss(model: Model, report: Any, samples: Samples | None = None) -> Loss | None:
+    """The loss that ``report`` names, where it is another than the one minimised."""
     if report is None:
         return None
     if not isinstance(model, Network):
