@@ -16,10 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.errors import ChainruleError, GraphError, GuardError
-from chainrule.graph import Graph, Node, topological_order
+from chainrule.graph import Graph, Guard, Node, topological_order
 from chainrule.pytrees import flatten
 
-__all__ = ["Program", "compile_graph", "evaluate", "evaluate_nodes", "flat_arguments"]
+__all__ = [
+    "Program",
+    "check_guards",
+    "compile_graph",
+    "evaluate",
+    "evaluate_nodes",
+    "flat_arguments",
+]
 
 Array = NDArray[Any]
 _STRAIGHT_LINE = "<chainrule program>"
@@ -142,13 +149,7 @@ class Program:
         return line - 2 if 2 <= line < 2 + len(self._instructions) else -1
 
     def _check_guards(self, values: Sequence[Any]) -> None:
-        for value, (_, guard) in zip(values, self._guards, strict=True):
-            if not _as_traced(value, guard.expected):
-                raise GuardError(
-                    f"The program was traced where a value that steers it was {guard.expected} "
-                    f"({guard.source.describe()}); with these arguments it is {value}. "
-                    "Trace it again for them, or write the choice with np.where."
-                )
+        check_guards(self.graph.guards, values)
 
     def _located(self, error: Exception, position: int) -> ChainruleError:
         if not isinstance(error, ChainruleError):
@@ -159,6 +160,17 @@ class Program:
         if node.source is None or not node.source.frames:
             return error
         return type(error)(f"{error} (Computing {node.primitive.name}, {node.source.describe()}.)")
+
+
+def check_guards(guards: Sequence[Guard], values: Sequence[Any]) -> None:
+    """Raise GuardError where a value that steers a program is another than in its trace."""
+    for value, guard in zip(values, guards, strict=True):
+        if not _as_traced(value, guard.expected):
+            raise GuardError(
+                f"The program was traced where a value that steers it was {guard.expected} "
+                f"({guard.source.describe()}); with these arguments it is {value}. "
+                "Trace it again for them, or write the choice with np.where."
+            )
 
 
 def _cause(error: Exception) -> Exception | None:

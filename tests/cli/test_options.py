@@ -108,12 +108,14 @@ EFFECTS: dict[str, list[tuple[str, str, Callable[[Result, Result], bool]]]] = {
                     ("patience", 4))],
     "--tolerance": [("moons --patience 2 --lr 1e-9", "--tolerance 0", lambda a, b: (
         a["stopped"], b["stopped"]) == ("patience", "epochs"))],
-    "--keep-last": [("moons --lr 3", "--keep-last", lambda a, b: a["best_epoch"] != 5 and
+    "--keep-last": [("moons --lr 4", "--keep-last", lambda a, b: a["best_epoch"] != 5 and
                      b["best_epoch"] is None and same(a, b) and a["loss"] != b["loss"])],
     "--clip-norm": [("xor", "--clip-norm 1e-9", lambda a, b: abs(b["loss"] - 0.2558) < 1e-4)],
     "--clip-value": [("xor", "--clip-value 1e-9", lambda a, b: abs(b["loss"] - 0.2558) < 1e-4)],
     "--stop-loss": [("xor", "--stop-loss 0.3", lambda a, b: (b["stopped"], b["epochs"]) ==
                      ("loss", 1))],
+    "--engine": [("xor", "--engine interpreter", lambda a, b: a["loss"] != b["loss"] and
+                  abs(a["loss"] - b["loss"]) < 1e-12)],
     "--max-time": [("moons", "--max-time 1e-9", lambda a, b: b["stopped"] == "time")],
 }  # fmt: skip
 ELSEWHERE = {"--save", "--plot", "--resume", "--json", "--help"}
@@ -223,7 +225,7 @@ def test_counts_are_predicted_as_counts(run, tmp_path):
     assert "standard deviations" not in result.out
     predicted = json.loads(run("predict", "m", "calls.csv", "--json").out)["prediction"]
     assert min(predicted) > 0
-    assert np.corrcoef(np.log(predicted), 1 + x)[0, 1] > 0.98
+    assert np.corrcoef(np.log(predicted), 1 + x)[0, 1] > 0.95
 
 
 @pytest.mark.parametrize(

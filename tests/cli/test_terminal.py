@@ -56,15 +56,15 @@ def lines(text: str) -> list[str]:
 
 
 def test_a_bar_shows_epochs_loss_and_time_left_while_it_goes_on(tmp_path):
-    text = seen(tmp_path, "train", "moons", "--epochs", 600)
+    text = seen(tmp_path, "train", "moons", "--epochs", 20_000)
     assert re.search(r"[━╸╺]+", text)
-    assert re.search(r"\d+ of 600", CONTROL.sub("", text))
-    assert re.search(r"of 600 loss \d\.\d+ *\d+ s left", CONTROL.sub("", text))
+    assert re.search(r"\d+ of 20,000", CONTROL.sub("", text))
+    assert re.search(r"of 20,000 loss \d\.\d+ *\d+ s left", CONTROL.sub("", text))
     assert COLOURS.search(text)
     # The bar is wiped off at the end, and the cursor is shown again.
-    assert text.rindex("\x1b[2K") > text.rindex(" of 600")
+    assert text.rindex("\x1b[2K") > text.rindex(" of 20,000")
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
-    assert "600 epochs in" in text
+    assert "20,000 epochs in" in text
 
 
 def test_the_advice_is_sought_under_a_spinner(tmp_path):

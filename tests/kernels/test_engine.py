@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule import Network, trace, train
+from chainrule.errors import GuardError
 from chainrule.kernels.engine import NativeEngine, NotCompiledWarning, is_small
 
 RNG = np.random.default_rng(3)
@@ -34,12 +35,22 @@ def test_the_choice_is_by_size() -> None:
 
 
 def test_what_cannot_be_compiled_is_interpreted_and_said_once() -> None:
-    def steered(x: Any) -> Any:
-        return np.sum(x) if x[0] > 0 else np.sum(2 * x)
+    def ordered(x: Any) -> Any:
+        return np.sum(np.sort(x)[:2])
 
-    graph = trace(steered, np.ones(4))
+    graph = trace(ordered, np.arange(4.0))
     engine = NativeEngine()
     with pytest.warns(NotCompiledWarning, match="runs with NumPy and not as native code, because"):
         run = engine(graph)
-    assert run(np.ones(4))[0] == 4
+    assert run(np.arange(4.0))[0] == 1
     engine(graph)  # a second warning would fail the test
+
+
+def test_a_branch_is_noticed() -> None:
+    def steered(x: Any) -> Any:
+        return np.sum(x) if x[0] > 0 else np.sum(2 * x)
+
+    run = NativeEngine()(trace(steered, np.ones(4)))
+    assert run(np.full(4, 3.0))[0] == 12
+    with pytest.raises(GuardError, match=r"a value that steers it was True .* it is False"):
+        run(np.full(4, -3.0))

@@ -253,14 +253,16 @@ def test_an_optimiser_of_ones_own_is_shown_by_its_line():
     assert f"({__file__}, line {line}, in `factor = np.exp(" in text
 
 
+@pytest.mark.parametrize("engine", ["native", "interpreter"])
 @pytest.mark.parametrize("batch_size", [None, 6])
-def test_a_run_that_is_resumed_diverges_alike(batch_size, tmp_path):
+def test_a_run_that_is_resumed_diverges_alike(batch_size, engine, tmp_path):
     X, y = data()
     network = Network([3, 5, 1], activation="relu")
     arguments = {
         "optimizer": "gradient_descent",
-        "learning_rate": 0.01 if batch_size is None else 0.0001,
+        "learning_rate": 0.01 if batch_size is None else 0.00012,
         "batch_size": batch_size,
+        "engine": engine,
     }
     whole = message(network, X, y, **arguments, epochs=1000)
     epoch, _ = first_in_message(whole)

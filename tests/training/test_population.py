@@ -247,7 +247,7 @@ def test_dropout_is_trained_one_by_one_and_a_warning_says_so() -> None:
     with pytest.warns(NotInLanesWarning, match="one by one with NumPy .* because of dropout"):
         run = population.run()
     for i, start in enumerate(starts):
-        alone = train(network, X, Y, parameters=start, **settings)
+        alone = train(network, X, Y, parameters=start, engine="interpreter", **settings)
         assert run.loss[i] == alone.loss
         assert (run.parameters["W1"][i] == alone.parameters["W1"]).all()
         assert run.losses is not None

@@ -9,6 +9,8 @@ import pytest
 
 from chainrule import Network, train
 from chainrule.errors import ModelFileError, SettingError, TrainingError
+from chainrule.interpreter import compile_graph
+from chainrule.kernels.engine import NativeEngine
 from chainrule.training.checkpoints import read_checkpoint, save_run
 from chainrule.training.optimizers import OPTIMIZERS
 from chainrule.training.state import Flat
@@ -21,24 +23,61 @@ def data(n=22, seed=2):
 
 
 class Interrupting:
-    """An engine whose program presses Ctrl-C after so many steps."""
+    """An engine that presses Ctrl-C in the middle of the step after so many; it runs by NumPy."""
 
     def __init__(self, steps):
         self.left = steps
 
-    def __call__(self, graph):
-        from chainrule.interpreter import compile_graph
+    def count(self):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), 2)
 
+    def __call__(self, graph):
         program = compile_graph(graph)
 
         def run(*arrays):
             if graph.name == "_compute":
-                self.left -= 1
-                if self.left == 0:
-                    os.kill(os.getpid(), 2)
+                self.count()
             return program(*arrays)
 
         return run
+
+
+class InterruptingNative(Interrupting):
+    """The same, by native code, with one step in each call."""
+
+    def __init__(self, steps):
+        super().__init__(steps)
+        self.native = NativeEngine()
+
+    def __call__(self, graph):
+        program = self.native(graph)
+
+        def run(*arrays):
+            if graph.name == "_compute":
+                self.count()
+            return program(*arrays)
+
+        return run
+
+    def steps(self, *arguments):
+        steps = self.native.steps(*arguments)
+
+        def run(carried, data, order, rates, objective, reported):
+            assert len(rates) == 1
+            self.count()
+            return steps(carried, data, order, rates, objective, reported)
+
+        return run
+
+
+ENGINES = {"interpreter": Interrupting, "native": InterruptingNative}
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    return request.param
 
 
 def same_bits(one, other):
@@ -74,11 +113,13 @@ def assert_same_run(one, other):
 WAYS = ["run", "state", "file", "saved"]
 
 
-def interrupted(way, path, steps, model, X, y, **arguments):
+def interrupted(way, path, steps, model, X, y, *, engine, **arguments):
     """What to resume from after Ctrl-C in the middle of a step."""
     if way == "file":
         arguments["checkpoint"] = path
-    run = train(model, X, y, **arguments, engine=Interrupting(steps))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chainrule.training.native._CALL_SECONDS", 0.0)
+        run = train(model, X, y, **arguments, engine=ENGINES[engine](steps))
     assert run.stopped == "interrupted"
     assert run.state.updates == steps
     if way == "saved":
@@ -93,9 +134,15 @@ def path(tmp_path):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("steps", [1, 3, 5, 10, 13])
-def test_resuming_at_any_step(way, steps, path):
+def test_resuming_at_any_step(way, steps, path, engine):
     X, y = data()
-    arguments = {"epochs": 4, "batch_size": 5, "optimizer": "adam", "learning_rate": 0.02}
+    arguments = {
+        "engine": engine,
+        "epochs": 4,
+        "batch_size": 5,
+        "optimizer": "adam",
+        "learning_rate": 0.02,
+    }
     network = Network([3, 6, 2], dropout=0.2)
     whole = train(network, X, y, **arguments)
     halfway = interrupted(way, path, steps, network, X, y, **arguments)
@@ -104,9 +151,16 @@ def test_resuming_at_any_step(way, steps, path):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_resuming_with_every_optimiser(name, dtype, path):
+def test_resuming_with_every_optimiser(name, dtype, path, engine):
     X, y = data()
-    arguments = {"epochs": 3, "batch_size": 5, "optimizer": name, "dtype": dtype, "clip_norm": 0.5}
+    arguments = {
+        "engine": engine,
+        "epochs": 3,
+        "batch_size": 5,
+        "optimizer": name,
+        "dtype": dtype,
+        "clip_norm": 0.5,
+    }
     network = Network([3, 4, 2])
     whole = train(network, X, y, **arguments)
     halfway = interrupted("file", path, 7, network, X, y, **arguments)
@@ -125,9 +179,15 @@ def test_resuming_with_every_optimiser(name, dtype, path):
         "warmup(length=8, then='adaptive(patience=0, tolerance=1.0)')",
     ],
 )
-def test_resuming_with_every_schedule(schedule, path):
+def test_resuming_with_every_schedule(schedule, path, engine):
     X, y = data()
-    arguments = {"epochs": 8, "batch_size": 5, "schedule": schedule, "learning_rate": 0.1}
+    arguments = {
+        "engine": engine,
+        "epochs": 8,
+        "batch_size": 5,
+        "schedule": schedule,
+        "learning_rate": 0.1,
+    }
     network = Network([3, 4, 2])
     whole = train(network, X, y, **arguments)
     for way in ("run", "file"):
@@ -136,9 +196,10 @@ def test_resuming_with_every_schedule(schedule, path):
 
 
 @pytest.mark.parametrize("steps", [2, 11, 24, 50])
-def test_resuming_keeps_the_best_parameters_and_the_patience(steps, path):
+def test_resuming_keeps_the_best_parameters_and_the_patience(steps, path, engine):
     X, y = data(10)
     arguments = {
+        "engine": engine,
         "epochs": 200,
         "batch_size": 4,
         "learning_rate": 0.05,
@@ -155,16 +216,18 @@ def test_resuming_keeps_the_best_parameters_and_the_patience(steps, path):
         assert_same_run(train(network, X, y, **arguments, resume=halfway), whole)
 
 
-def test_resuming_again_and_again(path):
+def test_resuming_again_and_again(path, engine):
     X, y = data()
-    arguments = {"epochs": 4, "batch_size": 5, "validation": 0.2}
+    arguments = {"engine": engine, "epochs": 4, "batch_size": 5, "validation": 0.2}
     network = Network([3, 4, 2])
     whole = train(network, X, y, **arguments)
     run = None
     for _ in range(100):
-        engine = Interrupting(1)
         resume = None if run is None else path
-        run = train(network, X, y, **arguments, engine=engine, checkpoint=path, resume=resume)
+        more = {**arguments, "engine": ENGINES[engine](1), "checkpoint": path, "resume": resume}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("chainrule.training.native._CALL_SECONDS", 0.0)
+            run = train(network, X, y, **more)
         if run.stopped != "interrupted":
             break
     assert run is not None
@@ -244,10 +307,16 @@ def counting(parameters, gradients, state, learning_rate):
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 5, 8])
-def test_resuming_with_an_optimiser_of_ones_own(steps, path):
+def test_resuming_with_an_optimiser_of_ones_own(steps, path, engine):
     X, y = data()
     network = Network([3, 4, 2])
-    arguments = {"epochs": 3, "batch_size": 6, "optimizer": counting, "learning_rate": 0.1}
+    arguments = {
+        "engine": engine,
+        "epochs": 3,
+        "batch_size": 6,
+        "optimizer": counting,
+        "learning_rate": 0.1,
+    }
     whole = train(network, X, y, **arguments)
     for way in WAYS:
         halfway = interrupted(way, path, steps, network, X, y, **arguments)
@@ -277,9 +346,9 @@ def layered_start():
     )
 
 
-def test_any_pytree_is_kept_in_a_checkpoint(path):
+def test_any_pytree_is_kept_in_a_checkpoint(path, engine):
     X, y = data()
-    arguments = {"parameters": layered_start(), "epochs": 6, "batch_size": 5}
+    arguments = {"engine": engine, "parameters": layered_start(), "epochs": 6, "batch_size": 5}
     whole = train(layered_loss, X, y, **arguments)
     for way in WAYS:
         halfway = interrupted(way, path, 12, layered_loss, X, y, **arguments)

@@ -131,10 +131,11 @@ def test_max_time():
     assert run.epochs == len(run.history) > 10
 
 
-def test_max_time_is_looked_at_within_an_epoch_and_is_given_anew_when_resumed():
+@pytest.mark.parametrize(("engine", "rows"), [("interpreter", 200_000), ("native", 3_000_000)])
+def test_max_time_is_looked_at_within_an_epoch_and_is_given_anew_when_resumed(engine, rows):
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(200_000, 2)), rng.normal(size=(200_000, 1))
-    arguments = {"epochs": 3, "batch_size": 2, "max_time": 0.1}
+    X, y = rng.normal(size=(rows, 2)), rng.normal(size=(rows, 1))
+    arguments = {"epochs": 3, "batch_size": 2, "max_time": 0.1, "engine": engine}
     run = train(network(), X, y, **arguments)
     assert (run.stopped, run.epochs) == ("time", 0)
     assert run.state.batch > 10

@@ -231,7 +231,7 @@ def test_ranges(name):
         ({"dtype": "float16"}, "dtype='float16' is not offered: use 'float64' or 'float32'."),
         ({"dtype": "double precision"}, "dtype='double precision' is not offered: use"),
         ({"dtype": int}, "dtype=<class 'int'> is not offered: use"),
-        ({"engine": "fast"}, "engine='fast' cannot be called. An engine is a function from a "),
+        ({"engine": "fast"}, "engine='fast' is none that there is: give 'native', 'interpreter', "),
         ({"report": "squared"}, "report='squared' is not known. Did you mean 'squared_error'?"),
         (
             {"validation": 1.5},

@@ -181,6 +181,14 @@ def main() -> None:
 @option("Training", "--clip-value", type=_REAL, metavar="X", help="Largest size of its entries.")
 @option("Training", "--stop-loss", type=_REAL, metavar="X", help="Stop at this loss.")
 @option("Training", "--max-time", type=_REAL, metavar="SECONDS", help="Stop after this time.")
+@option(
+    "Training",
+    "--engine",
+    type=click.Choice(["native", "interpreter"]),
+    metavar="ENGINE",
+    default="native",
+    help="native: compiled for this processor; interpreter: NumPy, the reference. [native]",
+)
 @option("Result", "--save", type=_PATH, metavar="DIR", help="Keep the model in a folder.")
 @option("Result", "--plot", type=_PATH, metavar="FILE", help="Save a picture: .png, .svg or .pdf.")
 @option("Result", "--resume", type=_PATH, metavar="DIR", help="Go on with a run that was saved.")

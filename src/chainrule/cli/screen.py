@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -83,8 +84,10 @@ class Screen:
     each tenth of the epochs.
     """
 
-    def __init__(self, output: Console, epochs: int, score: str, start: int = 0) -> None:
-        self.output = output
+    def __init__(
+        self, output: Console, epochs: int, score: str, start: int, opening: Callable[[], None]
+    ) -> None:
+        self.output, self.opening = output, opening
         self.every = max(1, epochs // _LINES)
         self.width = len(f"{max(epochs - 1, 0):,}")
         self.epochs = epochs
@@ -108,7 +111,8 @@ class Screen:
         return self
 
     def begin(self) -> None:
-        """Draw the bar, now that training begins."""
+        """Print the heading and draw the bar, now that training begins."""
+        self.opening()
         if self._bar is not None:
             self._bar.start()
             self._task = self._bar.add_task(

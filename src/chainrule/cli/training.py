@@ -211,23 +211,21 @@ def _train(
 ) -> Trained:
     start = 0 if checkpoint is None else checkpoint.state.epoch
     score = "accuracy" if prepared.preparation.task == "classification" else "R²"
-    screen = Screen(output, prepared.recipe.epochs or 0, score, start)
 
-    def begins() -> None:
+    def opening() -> None:
         output.print(heading(prepared))
         if checkpoint is not None:
             output.print(f"Going on from epoch {start:,} of the run in {resume}")
             if start >= (prepared.recipe.epochs or 0):
                 output.print("All its epochs are done; ask for more with --epochs.")
-        screen.begin()
 
+    screen = Screen(output, prepared.recipe.epochs or 0, score, start, opening)
     try:
         with screen:
             return prepared.train(
                 callbacks=() if output.quiet else (screen,),
                 checkpoint=None if save is None else save / CHECKPOINT,
                 resume=None if resume is None else resume / CHECKPOINT,
-                begins=begins,
             )
     except KeyboardInterrupt:
         if save is not None and (save / CHECKPOINT).exists():

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from chainrule.graph import Graph, Node
 from chainrule.interpreter import Program
-from chainrule.kernels.loops import LoopProgram, unsupported_in_loops
+from chainrule.kernels.branches import checked, halting
+from chainrule.kernels.loops import LoopProgram, LoopSteps, unsupported_in_loops
 from chainrule.kernels.rules import unsupported
-from chainrule.kernels.whole import WholeProgram
+from chainrule.kernels.whole import WholeProgram, WholeSteps
 
 __all__ = ["NativeEngine", "NotCompiledWarning", "is_small"]
 
@@ -58,7 +59,7 @@ def _weight(node: Node) -> float:
 
 
 class NativeEngine:
-    """Makes graphs ready to run as native code: ``train(…, engine=NativeEngine())``.
+    """Makes graphs ready to run as native code: `train` takes ``engine="native"`` for it.
 
     >>> import numpy as np
     >>> from chainrule import trace
@@ -67,19 +68,42 @@ class NativeEngine:
     np.float64(3.718282)
     """
 
+    name = "native"
+
     def __init__(self) -> None:
         self._told: set[str] = set()
 
     def __call__(self, graph: Graph) -> Callable[..., list[Array]]:
-        """A graph made ready to run: a function of the arguments' arrays."""
+        """A graph made ready to run: a function of the arguments' arrays.
+
+        It raises GuardError where the program takes another branch than when it was traced.
+        """
         kind = self._kind(graph)
-        if kind == "whole":
-            return WholeProgram(graph)
-        return LoopProgram(graph) if kind == "loops" else Program(graph)
+        if kind == "interpreted":
+            return Program(graph)
+        form = WholeProgram if kind == "whole" else LoopProgram
+        return checked(graph, form) if graph.guards else form(graph)
+
+    def steps(
+        self, graph: Graph, carried: int, rows: int, whole: bool
+    ) -> WholeSteps | LoopSteps | None:
+        """A training step made ready to run many times, or None where it is interpreted.
+
+        It ends, as where the loss is not finite, before a step in which the program takes another
+        branch than when it was traced.
+        """
+        kind = self._kind(graph)
+        if kind == "interpreted":
+            return None
+        if graph.guards:
+            graph = halting(graph)
+        form = WholeSteps if kind == "whole" else LoopSteps
+        return form(graph, carried, rows, whole)
 
     def _kind(self, graph: Graph) -> str:
-        if graph.guards:
-            self._tell("a branch that depends on values")
+        if any(guard.node.dtype.kind != "b" or guard.node.ndim for guard in graph.guards):
+            # As good as every step would be another program to compile.
+            self._tell("a count or an order that depends on values")
             return "interpreted"
         if is_small(graph) and not any(unsupported(node) for node in graph.nodes()):
             return "whole"

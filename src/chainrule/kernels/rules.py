@@ -57,11 +57,19 @@ def unsupported(node: Node) -> str | None:
 
 
 def emit_nodes(
-    representation: Representation, nodes: list[Node], values: dict[Node, Value]
+    representation: Representation,
+    nodes: list[Node],
+    values: dict[Node, Value],
+    note: Callable[[Node], str] | None = None,
 ) -> dict[Node, Value]:
-    """The instructions of nodes in order; ``values`` has those of the arguments."""
+    """The instructions of nodes in order; ``values`` has those of the arguments.
+
+    With ``note`` every node's instructions come after a comment, for people who read them.
+    """
     for node in nodes:
         if node not in values:
+            if note is not None:
+                representation.block.builder.comment(note(node))
             operands = [values[operand] for operand in node.inputs]
             values[node] = RULES[node.primitive.name](representation, node, operands)
     return values

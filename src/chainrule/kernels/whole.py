@@ -13,7 +13,7 @@ the next, and only the losses are written.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ class WholeSteps:
     def __init__(self, graph: Graph, carried: int, rows: int, whole: bool) -> None:
         self.graph, self.carried, self.rows, self.whole = graph, carried, rows, whole
         name = f"whole steps {carried} {rows} {whole}\n"
-        code = compiled(name + graph_key(graph), self._text)
+        code = compiled(name + graph_key(graph), self.text)
         pointer = ctypes.c_void_p
         self._run = code.function(
             "steps", ctypes.c_int64, pointer, pointer, pointer, ctypes.c_int64, pointer, pointer
@@ -123,22 +123,29 @@ class WholeSteps:
             )
         )
 
-    def _text(self) -> str:
+    def text(self, note: Callable[[Node], str] | None = None) -> str:
+        """The code as LLVM's text, with a comment before the instructions of each node."""
         module = ir.Module("whole")
         double = ir.DoubleType().as_pointer()
         signature = ir.FunctionType(
             _INT64, [_POINTERS, _INT64.as_pointer(), double, _INT64, double, double]
         )
         function = ir.Function(module, signature, "steps")
-        _StepLoop(self, module, function).emit()
+        _StepLoop(self, module, function, note).emit()
         return str(module)
 
 
 class _StepLoop:
     """The loop over steps: carried values in phi nodes, losses to memory."""
 
-    def __init__(self, steps: WholeSteps, module: Any, function: Any) -> None:
-        self.steps, self.module, self.function = steps, module, function
+    def __init__(
+        self,
+        steps: WholeSteps,
+        module: Any,
+        function: Any,
+        note: Callable[[Node], str] | None,
+    ) -> None:
+        self.steps, self.module, self.function, self.note = steps, module, function, note
         self.graph = steps.graph
 
     def emit(self) -> None:
@@ -170,7 +177,7 @@ class _StepLoop:
             for node, pointer, buffer in zip(data, pointers, scratch, strict=True):
                 values[node] = self._gathered(block, node, pointer, buffer, order, step)
         values[graph.arguments[-1]] = self._rate(block, rates, step)
-        emit_nodes(Whole(block), graph.nodes(), values)
+        emit_nodes(Whole(block), graph.nodes(), values, self.note)
         outputs = [values[node] for node in graph.outputs]
         *new, loss, shown = outputs
         self._write_loss(block, objective, step, loss)

@@ -15,6 +15,7 @@ from chainrule.errors import DataError, SettingError
 from chainrule.networks.losses import Loss
 
 __all__ = [
+    "all_finite",
     "check_inputs",
     "check_masks",
     "check_parameters",
@@ -22,6 +23,9 @@ __all__ = [
     "check_values",
     "check_weight",
 ]
+
+_BLOCK = 1 << 20
+"""How many numbers are looked at together."""
 
 
 def check_inputs(X: Any, width: int) -> None:
@@ -121,7 +125,9 @@ def check_values(X: NDArray[Any], y: NDArray[Any], width: int, chosen: Loss) -> 
     for name, values in (("X", X), ("y", y)):
         if values.dtype.kind not in "biuf":
             raise DataError(f"{name} has dtype {values.dtype}; it must hold real numbers.")
-        _refuse(name, values, ~np.isfinite(values), "is not finite", "Remove or fill such rows.")
+        if not all_finite(values):
+            advice = "Remove or fill such rows."
+            _refuse(name, values, ~np.isfinite(values), "is not finite", advice)
     wanted = chosen.text
     if chosen.targets == "classes" and y.ndim == 1:
         wrong = (y < 0) | (y >= width)
@@ -136,6 +142,16 @@ def check_values(X: NDArray[Any], y: NDArray[Any], width: int, chosen: Loss) -> 
         _refuse("y", y, (y != 0) & (y != 1), f"is neither 0 nor 1, as {wanted} needs", advice)
     elif chosen.targets == "counts":
         _refuse("y", y, y < 0, f"is negative; {wanted} needs counts", "Use another loss.")
+
+
+def all_finite(values: NDArray[Any]) -> bool:
+    """Whether every number is finite, looked at in blocks: the array may be as large as a disk.
+
+    >>> all_finite(np.array([[1.0, np.inf]]))
+    False
+    """
+    rows = max(1, _BLOCK // max(1, values[:1].size))
+    return all(np.isfinite(values[i : i + rows]).all() for i in range(0, len(values), rows))
 
 
 def _check_rows_sum_to_one(y: NDArray[Any]) -> None:

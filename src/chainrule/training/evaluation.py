@@ -18,6 +18,8 @@ from chainrule.training.steps import Engine, Objective, Tree
 __all__ = ["Evaluation", "about_one_half", "accuracy", "r_squared", "score_of"]
 
 Array = NDArray[Any]
+_MOST_NUMBERS = 1 << 22
+"""How many activations of a network are kept at once, while many rows are measured."""
 
 
 def accuracy(outputs: Array, y: Array) -> float:
@@ -75,20 +77,51 @@ class Evaluation:
 
     def __call__(self, parameters: Tree, X: Array, y: Array | None) -> dict[str, float]:
         """The measures by name: ``loss``, and ``score`` for a network with a known task."""
+        model = self.objective.model
+        rows = self._rows_together(X)
+        if rows >= len(X):
+            loss, *outputs = self._measured(parameters, X, y)
+        else:
+            assert y is not None
+            loss, *outputs = self._in_blocks(parameters, X, y, rows)
+        measures = {"loss": float(loss)}
+        if outputs and self.task and y is not None and isinstance(model, Network):
+            measures["score"] = score_of(model, outputs[0], y, self.task)
+        return measures
+
+    def _rows_together(self, X: Array) -> int:
+        """How many rows are measured at once: all, or what keeps the memory for it small."""
+        model = self.objective.model
+        if not isinstance(model, Network):
+            return len(X)  # a loss of the user's own is of all rows
+        return max(1, _MOST_NUMBERS // sum(model.sizes))
+
+    def _in_blocks(self, parameters: Tree, X: Array, y: Array, rows: int) -> list[Any]:
+        """The loss of many rows, and the outputs, from those of blocks of rows."""
+        model = self.objective.model
+        assert isinstance(model, Network)
+        reported = self.objective.report or model.criterion
+        penalty = 0.0 if self.objective.report else float(model.penalty(parameters))
+        total, outputs = 0.0, list[Array]()
+        for start in range(0, len(X), rows):
+            block = slice(start, start + rows)
+            loss, *rest = self._measured(parameters, X[block], y[block])
+            share = len(X[block]) if reported.reduction == "mean" else 1
+            total += (float(loss) - penalty) * share
+            outputs.extend(rest)
+        loss = total / (len(X) if reported.reduction == "mean" else 1) + penalty
+        return [loss, np.concatenate(outputs)] if outputs else [loss]
+
+    def _measured(self, parameters: Tree, X: Array, y: Array | None) -> list[Array]:
         data = (X,) if y is None else (X, y)
         arrays = [*flatten(parameters)[0], *data]
         key = tuple((array.shape, array.dtype) for array in arrays)
         with np.errstate(all="ignore"):
             try:
-                loss, *outputs = self._program(key, parameters, X, y)(*arrays)
+                return self._program(key, parameters, X, y)(*arrays)
             except GuardError:  # the program takes another branch than when it was traced
                 del self._programs[key]
-                loss, *outputs = self._program(key, parameters, X, y)(*arrays)
-        measures = {"loss": float(loss)}
-        model = self.objective.model
-        if outputs and self.task and y is not None and isinstance(model, Network):
-            measures["score"] = score_of(model, outputs[0], y, self.task)
-        return measures
+                return self._program(key, parameters, X, y)(*arrays)
 
     def _program(self, key: Any, parameters: Tree, X: Array, y: Array | None) -> Any:
         program = self._programs.get(key)

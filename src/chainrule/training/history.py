@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,10 @@ class History:
     array([0.5 , 0.25])
     """
 
-    def __init__(self, columns: Mapping[str, list[float]] | None = None) -> None:
-        self.columns: dict[str, list[float]] = {
-            name: list(values) for name, values in (columns or {}).items()
+    def __init__(self, columns: Mapping[str, Iterable[float]] | None = None) -> None:
+        # Numbers side by side in memory: thousands of epochs are added in one go.
+        self.columns: dict[str, array[float]] = {
+            name: array("d", values) for name, values in (columns or {}).items()
         }
 
     def append(self, row: Mapping[str, float]) -> None:
@@ -43,16 +45,16 @@ class History:
         if columns.keys() != self.columns.keys():
             self._make_room(columns, max((len(values) for values in columns.values()), default=0))
         for name, values in columns.items():
-            self.columns[name].extend(values.tolist())
+            self.columns[name].frombytes(np.ascontiguousarray(values, np.float64).tobytes())
 
     def _make_room(self, names: Mapping[str, object], count: int) -> None:
         """A quantity has no value in the epochs in which it was not measured: not a number."""
         before = len(self)
         for name in names:
-            self.columns.setdefault(name, [float("nan")] * before)
+            self.columns.setdefault(name, _missing(before))
         for name, column in self.columns.items():
             if name not in names:
-                column.extend([float("nan")] * count)
+                column.extend(_missing(count))
 
     def copy(self) -> History:
         """A history of its own, with the same numbers."""
@@ -92,3 +94,7 @@ class History:
 
     def __repr__(self) -> str:
         return f"<history of {len(self)} epochs: {', '.join(self.columns)}>"
+
+
+def _missing(count: int) -> array[float]:
+    return array("d", [float("nan")]) * count

@@ -213,9 +213,7 @@ class LbfgsLoop(Loop):
         state = self._state
         tree = state.weights.structure.unflatten(leaves)
         step = self.stepper.step(tree, state.memory.tree, self.X, self.y, None)
-        memory = [state.memory.leaves[i] for i in step.traced_memory]
-        data = (self.X,) if self.y is None else (self.X, self.y)
-        inputs = [*leaves, *memory, *data, np.float64(0.0)]
+        inputs = step.inputs(leaves, state.memory.leaves, self.X, self.y, None, 0.0)
         return self._explained(step, inputs, None, 0, first=True)
 
     def _after_iteration(self, intermediate_result: Any) -> None:

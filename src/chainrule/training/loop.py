@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.errors import DivergedError, GuardError
+from chainrule.interpreter import compile_graph
 from chainrule.networks import Network
 from chainrule.pytrees import Structure, flatten
 from chainrule.training.batches import Batches, take
@@ -26,6 +27,8 @@ from chainrule.training.threads import one_thread_unless_large, operations
 __all__ = ["Loop"]
 
 Array = NDArray[Any]
+LastStep = tuple[Step, list[Any], float, int, bool]
+"""A step, its inputs, its rate, its epoch, and whether it was the first of all."""
 
 
 @dataclass
@@ -53,7 +56,7 @@ class Loop:
         )
         model = self.objective.model
         self._steps: dict[int, tuple[Structure, Step]] = {}
-        self._last: Any = None
+        self._last: Any = None  # what `_latest` gives, or something it is made of
         self._before, self._saved_at = 0.0, -math.inf
         self._errors: Any = {}
         self.drops = isinstance(model, Network) and any(rate > 0 for rate in model.rates)
@@ -79,6 +82,8 @@ class Loop:
             np.errstate(all="ignore"),
             one_thread_unless_large(self._largest_product(state)),
         ):
+            for callback in self.settings.callbacks:
+                getattr(callback, "begin", _nothing)()
             began = time.monotonic()
             stopped = self._until_stopped(state, interruption, began)
             state.seconds = self._before + time.monotonic() - began
@@ -99,7 +104,7 @@ class Loop:
         if state.batch or not state.epoch:
             return None
         loss = state.history.columns["loss"][-1] if len(state.history) else math.inf
-        return self._reason(state, loss, 0.0)
+        return self._reason(state, loss)
 
     def _advance(self, state: State, interruption: Interruption, began: float) -> str | None:
         """Finish the epoch; why to stop, or None."""
@@ -110,40 +115,10 @@ class Loop:
 
     def _epoch(self, state: State, interruption: Interruption, began: float) -> bool:
         """The steps of one epoch that are left; whether it was finished."""
-        settings, batches = self.settings, self.batches
-        wake = self._wake(began)
-        reported, objective = state.sums
-        for rows in batches.of_epoch(state.epoch, state.batch):
-            X, y = (self.X, self.y) if batches.whole else (self.X[rows], take(rows, self.y))
-            masks = self._masks(state, len(rows))
-            rate = settings.schedule(state.updates, state.epoch, state.schedule)
-            step = self._step_for(state, X, y, masks, rate)
-            memory = state.memory.leaves
-            inputs = [
-                *state.weights.leaves,
-                *[memory[i] for i in step.traced_memory],
-                X,
-                *(() if y is None else (y,)),
-                *(() if masks is None else flatten(masks)[0]),
-                np.float64(rate),
-            ]
-            try:
-                *values, loss, shown = step.run(*inputs)
-            except GuardError:
-                arguments = (state.parameters, state.memory.tree, X, y, masks, rate, inputs)
-                step, (*values, loss, shown) = self.stepper.other_branch(*arguments)
-                self._remember(state, len(rows), step)
-            if not (math.isfinite(loss) and math.isfinite(shown)):
-                raise self._diverged(state, step, inputs, rate)
-            self._last = (step, inputs, rate, state.epoch, not state.updates)
-            count = step.parameter_count
-            state.weights = Flat(values[:count], state.weights.structure)
-            state.memory = Flat(values[count:], step.memory_structure)
-            reported += float(shown) * len(rows)
-            objective += float(loss) * len(rows)
-            state.batch += 1
-            state.updates += 1
-            state.sums = (reported, objective)
+        batches, wake = self.batches, self._wake(began)
+        order = batches.order(state.epoch)
+        while state.batch < batches.count:
+            self._go_on(state, order)
             if interruption.asked or time.monotonic() > wake:
                 if state.batch == batches.count:
                     break
@@ -152,6 +127,36 @@ class Loop:
                 self._save(state, began)
                 wake = self._wake(began)
         return True
+
+    def _go_on(self, state: State, order: NDArray[np.int64]) -> None:
+        """The next step of an epoch whose rows are in this order."""
+        batches = self.batches
+        rows = batches.rows(order, state.batch)
+        X, y = (self.X, self.y) if batches.whole else (self.X[rows], take(rows, self.y))
+        masks = self._masks(state, len(rows))
+        rate = self.settings.schedule(state.updates, state.epoch, state.schedule)
+        step = self._step_for(state, X, y, masks, rate)
+        inputs = step.inputs(state.weights.leaves, state.memory.leaves, X, y, masks, rate)
+        try:
+            *values, loss, shown = step.run(*inputs)
+        except GuardError:
+            arguments = (state.parameters, state.memory.tree, X, y, masks, rate, inputs)
+            step, (*values, loss, shown) = self.stepper.other_branch(*arguments)
+            self._remember(state, len(rows), step)
+        if not (math.isfinite(loss) and math.isfinite(shown)):
+            raise self._diverged(state, step, inputs, rate)
+        self._last = (step, inputs, rate, state.epoch, not state.updates)
+        count = step.parameter_count
+        state.weights = Flat(values[:count], state.weights.structure)
+        state.memory = Flat(values[count:], step.memory_structure)
+        reported, objective = state.sums
+        state.sums = (reported + float(shown) * len(rows), objective + float(loss) * len(rows))
+        state.batch += 1
+        state.updates += 1
+
+    def _latest(self) -> LastStep | None:
+        """The step before this one, where there was one in this sitting."""
+        return self._last
 
     def _deadline(self, began: float) -> float:
         """When this sitting must end."""
@@ -205,9 +210,8 @@ class Loop:
         """The error for a loss that is not finite: in this step, or in the one before."""
         epoch, first = state.epoch, not (state.updates or state.batch or state.epoch)
         parameters = inputs[: step.parameter_count]
-        if self._last is not None and not all(np.isfinite(each).all() for each in parameters):
-            step, inputs, rate, *when = self._last
-            epoch, first = when or (epoch, first)
+        if not all(np.isfinite(each).all() for each in parameters):
+            step, inputs, rate, epoch, first = self._latest() or (step, inputs, rate, epoch, first)
         return self._explained(step, inputs, rate, epoch, first=first)
 
     def _explained(
@@ -227,14 +231,16 @@ class Loop:
 
     def _check_finite(self, state: State) -> None:
         """Raise DivergedError where the last update left parameters that are not finite."""
-        if not all(np.isfinite(leaf).all() for leaf in state.weights.leaves) and self._last:
-            step, inputs, rate, *when = self._last
-            epoch, first = when or (state.epoch, False)
+        if all(np.isfinite(leaf).all() for leaf in state.weights.leaves):
+            return
+        last = self._latest()
+        if last is not None:
+            step, inputs, rate, epoch, first = last
             raise self._explained(step, inputs, rate, epoch, first=first)
 
     def _after_epoch(self, state: State, began: float) -> str | None:
         """Record the epoch that has just been done; why to stop, or None."""
-        settings, schedule = self.settings, self.settings.schedule
+        schedule = self.settings.schedule
         row = self._row(state)
         watched = row.get("validation_loss", row["loss"])
         if math.isnan(watched):
@@ -243,9 +249,16 @@ class Loop:
         state.schedule = schedule.observe(state.schedule, watched)
         state.epoch, state.batch, state.sums = state.epoch + 1, 0, (0.0, 0.0)
         self._note_best(state, watched)
-        now = time.monotonic()
+        return self._after_epochs(state, self._reason(state, row["loss"]), row, began)
+
+    def _after_epochs(
+        self, state: State, reason: str | None, row: dict[str, float], began: float
+    ) -> str | None:
+        """Tell of the epoch just recorded, and keep the state; why to stop, or None."""
+        settings, now = self.settings, time.monotonic()
         state.seconds = self._before + now - began
-        reason = self._reason(state, row["loss"], now - began)
+        if reason is None and now > self._deadline(began):
+            reason = "time"
         if settings.callbacks and self._told(state, row):
             reason = reason or "callback"
         if self.save is not None and now - self._saved_at > settings.checkpoint_every:
@@ -282,7 +295,7 @@ class Loop:
             if self.validation is not None and self.settings.restore_best:
                 state.best = state.weights.leaves
 
-    def _reason(self, state: State, loss: float, seconds: float) -> str | None:
+    def _reason(self, state: State, loss: float) -> str | None:
         settings = self.settings
         if settings.stop_loss is not None and loss <= settings.stop_loss:
             return "loss"
@@ -290,8 +303,6 @@ class Loop:
             return "patience"
         if settings.schedule.finished(state.schedule):
             return "schedule"
-        if settings.max_time is not None and seconds > settings.max_time:
-            return "time"
         return None
 
     def _event(self, state: State, row: dict[str, float]) -> Epoch:
@@ -323,12 +334,17 @@ class Loop:
 
     def _final_loss(self, state: State, weights: Flat) -> float:
         """The reported loss of the parameters learned, which must be finite like any other."""
-        loss = self.evaluation(weights.tree, self.X, self.y)["loss"]
+        # Once, which is not worth compiling.
+        once = Evaluation(self.objective, compile_graph)
+        loss = once(weights.tree, self.X, self.y)["loss"]
         if math.isfinite(loss):
             return loss
         step = self.stepper.step(weights.tree, state.memory.tree, self.X, self.y, None)
-        memory = [state.memory.leaves[i] for i in step.traced_memory]
-        data = (self.X,) if self.y is None else (self.X, self.y)
-        rate = self._last[2] if self._last else None
-        first, inputs = not state.updates, [*weights.leaves, *memory, *data, np.float64(0.0)]
-        raise self._explained(step, inputs, rate, state.epoch, first=first, ended=True)
+        inputs = step.inputs(weights.leaves, state.memory.leaves, self.X, self.y, None, 0.0)
+        last = self._latest()
+        rate = None if last is None else last[2]
+        raise self._explained(step, inputs, rate, state.epoch, first=not state.updates, ended=True)
+
+
+def _nothing() -> None:
+    """What a callback without a beginning does at the start."""

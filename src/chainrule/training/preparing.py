@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data import BUILTIN_NAMES, Preparation, Table, builtin, read_table, split
-from chainrule.interpreter import compile_graph
 from chainrule.networks import Network
 from chainrule.networks.choices import NATURAL, check_setting
 from chainrule.networks.losses import loss as choose_loss
@@ -23,7 +22,6 @@ from chainrule.training.models import Model
 from chainrule.training.recipes import CLASSIC, TRUTH_TABLES, Recipe
 from chainrule.training.refusals import refuse_too_large, refuse_unsuited, refuse_without_effect
 from chainrule.training.state import Run
-from chainrule.training.steps import Engine
 from chainrule.training.training import train
 
 __all__ = ["Prepared", "Trained", "prepare"]
@@ -63,9 +61,8 @@ class Prepared:
         callbacks: Sequence[Callable[..., Any]] = (),
         checkpoint: Path | None = None,
         resume: Path | None = None,
-        begins: Callable[[], None] | None = None,
     ) -> Trained:
-        """Train by the recipe; ``begins`` is called once every setting has been accepted."""
+        """Train by the recipe."""
         recipe = self.recipe
         run = train(
             self.network,
@@ -91,24 +88,12 @@ class Prepared:
             report=recipe.report,
             task=self.preparation.task,
             dtype=recipe.dtype,
-            engine=compile_graph if begins is None else _telling(begins),
+            engine=recipe.engine,
             checkpoint=checkpoint,
             resume=resume,
             note={"recipe": recipe.to_json(), "data": self.digest},
         )
         return Trained(self, run)
-
-
-def _telling(begins: Callable[[], None]) -> Engine:
-    """NumPy's engine; the first graph that it is given comes after all settings were checked."""
-    untold = [begins]
-
-    def engine(graph: Any) -> Any:
-        if untold:
-            untold.pop()()
-        return compile_graph(graph)
-
-    return engine
 
 
 @dataclass(frozen=True)
@@ -133,6 +118,7 @@ class Trained:
             "loss": run.loss,
             "score": self.score,
             "validation": self.validation_measures,
+            "engine": prepared.recipe.engine,
             "seconds": round(run.seconds, 3),
         }
         return Model(prepared.network, run.parameters, prepared.preparation, record, run.history)

@@ -64,6 +64,7 @@ class Recipe:
     clip_value: float | None = None
     stop_loss: float | None = None
     max_time: float | None = None
+    engine: str = "native"
 
     def complete(self, task: str, rows: int, outputs: int) -> Recipe:
         """The recipe with the data's own choice for everything that was left open."""

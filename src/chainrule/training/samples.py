@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from chainrule.data import split
 from chainrule.errors import DataError, SettingError
 from chainrule.networks import Network
-from chainrule.networks.inputs import check_targets, check_values
+from chainrule.networks.inputs import all_finite, check_targets, check_values
 from chainrule.networks.losses import Loss
 from chainrule.pytrees import flatten
 
@@ -158,7 +158,7 @@ def _targets(model: Network, y: Array, dtype: np.dtype[Any]) -> Array:
     if model.criterion.targets == "classes" and width > 1:
         numbers = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
         if numbers.ndim == 1 and (numbers.dtype.kind != "f" or np.all(numbers == np.rint(numbers))):
-            return numbers.astype(np.int64)
+            return numbers.astype(np.int64, copy=False)
     if width == 1 and y.ndim == 1:
         y = y[:, np.newaxis]
     return np.ascontiguousarray(y, dtype=None if y.ndim == 1 else dtype)
@@ -185,16 +185,15 @@ def _numbers(values: Any, what: str) -> Array:
             f"{what} has dtype {array.dtype}: training takes numbers. Encode texts and categories "
             "first, for example with chainrule.data.Preparation."
         )
-    if array.dtype.kind == "f":
+    if array.dtype.kind == "f" and not all_finite(np.atleast_1d(array)):
         wrong = ~np.isfinite(array)
         count = int(wrong.sum())
-        if count:
-            row = int(np.argwhere(wrong)[0][0]) if array.ndim else 0
-            raise DataError(
-                f"{what} holds {count} value{'s' if count > 1 else ''} that "
-                f"{'are' if count > 1 else 'is'} missing or infinite, the first in row {row}, "
-                "counted from 0. Remove or replace them."
-            )
+        row = int(np.argwhere(wrong)[0][0]) if array.ndim else 0
+        raise DataError(
+            f"{what} holds {count} value{'s' if count > 1 else ''} that "
+            f"{'are' if count > 1 else 'is'} missing or infinite, the first in row {row}, "
+            "counted from 0. Remove or replace them."
+        )
     return array
 
 

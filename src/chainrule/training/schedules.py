@@ -85,6 +85,16 @@ class Schedule:
         """The schedule as it is written: ``cosine(total=100)``; an own function's name."""
         return self.name if self.own else format_choice(self.name, self.settings)
 
+    @property
+    def constant(self) -> bool:
+        """Whether the rate is always the same."""
+        return self.name == "constant" and not self.own
+
+    @property
+    def observes(self) -> bool:
+        """Whether the rate depends on the losses."""
+        return self.observe is not _same_state
+
     def __call__(self, step: int, epoch: int, state: State | None = None) -> float:
         """The learning rate for the update after ``step`` updates and ``epoch`` epochs.
 

@@ -19,6 +19,7 @@ from chainrule.networks.choices import (
     Range,
     check_setting,
 )
+from chainrule.training.engines import engine_name
 from chainrule.training.optimizers import Optimizer
 from chainrule.training.schedules import Schedule
 from chainrule.training.steps import Engine
@@ -76,15 +77,12 @@ class Settings:
                     f"callbacks holds {callback!r}, which cannot be called. A callback is a "
                     "function of an Epoch."
                 )
-        if not callable(cast(Any, self.engine)):
-            raise SettingError(
-                f"engine={self.engine!r} cannot be called. An engine is a function from a graph to "
-                "a function of its arguments' arrays."
-            )
 
     def fingerprint(self) -> dict[str, Any]:
         """What must be the same for a checkpoint to go on as if it had never been interrupted."""
+        engine = engine_name(self.engine)
         return {
+            **({} if engine is None else {"engine": engine}),
             "optimizer": self.optimizer.text,
             "schedule": self.schedule.text,
             "batch_size": _plain(self.batch_size),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from functools import cached_property
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from chainrule.tracer import trace
 from chainrule.training.clipping import clip_by_norm, clip_by_value
 from chainrule.training.optimizers import Optimizer
 
-__all__ = ["Engine", "Objective", "Step", "Stepper", "Tree"]
+__all__ = ["Engine", "Objective", "Step", "Stepper", "Steps", "StepsEngine", "Tree"]
 
 Array = NDArray[Any]
 Tree = Any
@@ -76,17 +77,71 @@ class Objective:
             )
 
 
+class Steps(Protocol):
+    """A step made ready to run many times in one call, as `chainrule.kernels` makes it."""
+
+    def __call__(
+        self,
+        carried: Sequence[Array],
+        data: Sequence[Array],
+        order: NDArray[np.int64],
+        rates: NDArray[np.float64],
+        objective: NDArray[np.float64],
+        reported: NDArray[np.float64],
+    ) -> int:
+        """Run a step for each rate; how many were done."""
+        ...
+
+
+@runtime_checkable
+class StepsEngine(Protocol):
+    """An engine that can make many steps run in one call."""
+
+    def __call__(self, graph: Graph) -> Callable[..., list[Array]]:
+        """A graph made ready to run."""
+        ...
+
+    def steps(self, graph: Graph, carried: int, rows: int, whole: bool) -> Steps | None:
+        """A step made ready to run many times, or None where that cannot be."""
+        ...
+
+
 class Step:
-    """One compiled step for one shape of batch and state."""
+    """One step for one shape of batch and state; it is compiled when first run."""
 
     def __init__(self, graph: Graph, engine: Engine, parameter_count: int) -> None:
         self.graph = graph
-        self.run = engine(graph)
+        # Whole numbers in the state change with every step, so such a step is run only once.
+        self._engine = compile_graph if graph.static else engine
         self.parameter_count = parameter_count
         parameters, self.memory_structure, *_ = graph.output_structure.children
         assert parameters.leaf_count == parameter_count
         states = graph.argument_structure.children[1].leaf_count
         self.traced_memory = [i for i in range(states) if parameter_count + i not in graph.static]
+
+    @cached_property
+    def run(self) -> Callable[..., list[Array]]:
+        """The step made ready to run: a function of `inputs`."""
+        return self._engine(self.graph)
+
+    def inputs(
+        self,
+        weights: Sequence[Array],
+        memory: Sequence[Any],
+        X: Array,
+        y: Array | None,
+        masks: Tree,
+        rate: float,
+    ) -> list[Any]:
+        """The arguments of `run`, one for each argument of the graph."""
+        return [
+            *weights,
+            *[memory[i] for i in self.traced_memory],
+            X,
+            *(() if y is None else (y,)),
+            *(() if masks is None else flatten(masks)[0]),
+            np.float64(rate),
+        ]
 
 
 @dataclass

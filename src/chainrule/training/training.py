@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from chainrule.errors import SettingError
-from chainrule.interpreter import compile_graph
 from chainrule.networks import Network
 from chainrule.networks.choices import NATURAL, NONNEGATIVE, check_setting, parse_choice, unknown
 from chainrule.networks.inputs import check_parameters
@@ -20,9 +19,11 @@ from chainrule.networks.losses import Loss
 from chainrule.networks.losses import loss as choose_loss
 from chainrule.pytrees import flatten
 from chainrule.training.checkpoints import Checkpoint, check_place, write_checkpoint
+from chainrule.training.engines import choose_engine
 from chainrule.training.evaluation import Evaluation
 from chainrule.training.lbfgs import LBFGS, lbfgs_loop
 from chainrule.training.loop import Loop
+from chainrule.training.native import NativeLoop
 from chainrule.training.optimizers import OPTIMIZERS, Optimizer, gradient_descent
 from chainrule.training.optimizers import optimizer as choose_optimizer
 from chainrule.training.resuming import facts_of, resumed
@@ -31,7 +32,7 @@ from chainrule.training.schedules import Schedule
 from chainrule.training.schedules import schedule as choose_schedule
 from chainrule.training.settings import Settings
 from chainrule.training.state import Run, State, Tree
-from chainrule.training.steps import Engine, Objective
+from chainrule.training.steps import Engine, Objective, StepsEngine
 
 __all__ = ["default_rate", "reported_loss", "train"]
 
@@ -64,7 +65,7 @@ def train(
     report: Any = None,
     task: str | None = None,
     dtype: DTypeLike | None = None,
-    engine: Engine = compile_graph,
+    engine: str | Engine = "native",
     checkpoint: str | Path | None = None,
     checkpoint_every: float = 10.0,
     resume: Run | State | str | Path | None = None,
@@ -94,12 +95,15 @@ def train(
     clip_value     keep each gradient entry within this distance of 0
     stop_loss      stop when the reported loss is this or less
     max_time       stop after this many seconds; a resumed run has as many again
-    callbacks      functions called with an `Epoch` after each epoch; a true result stops the run
+    callbacks      functions called with an `Epoch` after each epoch; a true result stops the run.
+                   One with an attribute ``every`` is called after each ``every``-th, counted from
+                   0, and perhaps more often; one with a method ``begin`` is told of the start
     report         a loss to report in place of the one minimised, by name
     task           ``"classification"`` or ``"regression"``, to record accuracy or R² on validation
     dtype          float64 or float32, for data and parameters; by default what the parameters
                    are, or else X
-    engine         makes the step's graph ready to run; NumPy's interpreter unless given
+    engine         ``"native"`` compiles training to native code, ``"interpreter"`` runs it with
+                   NumPy; or a function that makes a graph ready to run
     checkpoint     a file to keep the run's state in, written whole every ``checkpoint_every``
                    seconds and at the end
     resume         go on from a `Run`, its state, or a checkpoint file, with the same bits as if
@@ -146,15 +150,16 @@ def train(
         stop_loss=stop_loss,
         max_time=max_time,
         callbacks=_callbacks(callbacks),
-        engine=engine,
+        engine=choose_engine(engine),
         checkpoint_every=checkpoint_every,
     )
     objective = Objective(model, reported_loss(model, report, samples))
-    data = (samples.X, samples.y, Evaluation(objective, engine, task), samples.validation)
+    data = (samples.X, samples.y, Evaluation(objective, settings.engine, task), samples.validation)
     if method:
         loop: Loop = lbfgs_loop(method, objective, settings, *data)
     else:
-        loop = Loop(objective, settings, *data)
+        kind = NativeLoop if isinstance(settings.engine, StepsEngine) else Loop
+        loop = kind(objective, settings, *data)
     facts = facts_of(model, loop, samples, task, method.text if method else update.text)
     if resume is None:
         state = loop.start(_needed(start))
