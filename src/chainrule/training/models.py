@@ -223,10 +223,10 @@ def _parameters(network: Network, arrays: Mapping[str, Array], path: Path) -> di
 
 def _history_text(history: History) -> str:
     columns = history.to_dict()
-    lines = [",".join(["epoch", *columns])]
-    for epoch, row in enumerate(zip(*columns.values(), strict=True)):
-        lines.append(",".join([str(epoch), *(repr(float(value)) for value in row)]))
-    return "\n".join(lines) + "\n"
+    epochs = map(str, range(len(history)))
+    # Column by column and with no loop in Python: a run may have millions of epochs.
+    rows = zip(epochs, *(map(repr, column) for column in columns.values()), strict=True)
+    return "\n".join([",".join(["epoch", *columns]), *map(",".join, rows)]) + "\n"
 
 
 def _read_history(path: Path) -> History:

@@ -274,5 +274,11 @@ def _carries(graph: Graph, carried: int) -> bool:
 
 def _totals(losses: Numbers, before: Numbers) -> Numbers:
     """The sums (2, epochs) of losses (2, epochs, steps), added in the order of the steps."""
-    first = np.broadcast_to(before[:, None, None], (2, losses.shape[1], 1))
-    return np.add.accumulate(np.concatenate([first, losses], axis=2), axis=2)[:, :, -1]
+    _, epochs, steps = losses.shape
+    if steps > epochs:
+        first = np.broadcast_to(before[:, None, None], (2, epochs, 1))
+        return np.add.accumulate(np.concatenate([first, losses], axis=2), axis=2)[:, :, -1]
+    totals = np.repeat(before[:, None], epochs, axis=1)
+    for step in range(steps):
+        totals += losses[:, :, step]
+    return totals
