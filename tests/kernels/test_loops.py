@@ -451,6 +451,24 @@ def test_steps_give_the_bits_of_whole_code() -> None:
     assert results[0] == results[1]
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_team_gives_the_bits_of_one_thread(dtype: Any) -> None:
+    network = Network([70, 300, 130, 10], loss="categorical_cross_entropy")
+    graph, carried, data = stepper(network, adam(), 33, dtype, labels=True)
+    order, rates = np.tile(np.arange(60), 3)[: 5 * 33], np.full(5, 0.01)
+    results = []
+    for threads in (1, 2, 3):
+        found = [array.copy() for array in carried]
+        losses = np.empty(5), np.empty(5)
+        run = LoopSteps(graph, len(carried), 33, False, threads=threads)
+        assert run(found, data, order, rates, *losses) == 5
+        results.append([array.tobytes() for array in (*found, *losses)])
+    assert results[0] == results[1] == results[2]
+    data[1][3] = 10
+    with pytest.raises(GraphError, match="The index 10 is out of range"):
+        run(found, data, order, rates, *losses)
+
+
 def test_all_rows_in_their_order() -> None:
     network = Network([3, 20, 1], activation="tanh", loss="squared_error")
     graph, carried, data = stepper(network, adam(), 60, np.float64, labels=False)

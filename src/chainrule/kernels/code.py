@@ -21,7 +21,6 @@ from chainrule.graph import Node
 from chainrule.kernels.block import Block, element_type, vector_type
 from chainrule.kernels.flow import INT64, splat
 from chainrule.kernels.machine import processor
-from chainrule.kernels.schedule import Schedule
 
 __all__ = ["Code", "Registers", "power_of_two", "register_type", "registers"]
 
@@ -61,29 +60,32 @@ def power_of_two(number: int) -> int:
 class Code:
     """A kernel's function under construction.
 
-    Its arguments are the table of pointers, the scratch memory, and in a team of more than one the
-    thread's number. ``shared`` says whether the threads share its work.
+    Its arguments are a table of pointers to the arrays in ``arrays``, in that order; the begin of
+    the scratch memory, where a failure is reported; memory to work with; and the thread's number.
+    A ``team`` of threads shares the outermost loops; ``shared`` says whether there are any.
+    ``work`` is how many bytes of memory to work with each thread needs.
     """
 
     def __init__(
         self,
         module: Any,
         name: str,
-        schedule: Schedule,
-        team: int,
+        arrays: Sequence[Node] = (),
+        team: int = 1,
         signature: Any = None,
     ) -> None:
-        kinds = [_POINTER.as_pointer(), _POINTER, *([INT64] if team > 1 else [])]
+        kinds = [_POINTER.as_pointer(), _POINTER, _POINTER, INT64]
         signature = signature or ir.FunctionType(INT64, kinds)
         function: Any = ir.Function(module, signature, name)
         function.linkage = "internal"
         function.attributes.add("noinline")
-        self.function, self.module, self.schedule = function, module, schedule
+        self.function, self.module, self.team = function, module, team
         self.builder: Any = ir.IRBuilder(function.append_basic_block("entry"))
         self.block = Block(module, self.builder)
         self.registers = registers()
-        self.team = team
         self.shared = False
+        self.work = 0
+        self._numbers = {node: i for i, node in enumerate(arrays)}
         self._bases: dict[Node, Value] = {}
 
     def finish(self) -> Any:
@@ -93,8 +95,7 @@ class Code:
 
     def inner(self, name: str, kinds: Sequence[Any]) -> Code:
         """Another function of the module, with arguments of its own, which returns nothing."""
-        signature = ir.FunctionType(ir.VoidType(), kinds)
-        return Code(self.module, name, self.schedule, self.team, signature)
+        return Code(self.module, name, signature=ir.FunctionType(ir.VoidType(), kinds))
 
     def fail(self, code: Value) -> None:
         """Return another number than 0."""
@@ -105,12 +106,11 @@ class Code:
     @contextmanager
     def loop(self, count: int, *, outermost: bool = False) -> Generator[Value]:
         """A loop over 0 … count - 1; of an outermost one each thread has its share."""
-        if count == 1:
+        shared = outermost and self.team > 1
+        if count == 1 and not shared:
             yield INT64(0)
             return
-        begin, end = INT64(0), INT64(count)
-        if outermost and self.team > 1:
-            begin, end = self._share(count)
+        begin, end = self._share(count) if shared else (INT64(0), INT64(count))
         with self.range(begin, end) as i:
             yield i
 
@@ -144,7 +144,7 @@ class Code:
         builder.position_at_end(after)
 
     def _share(self, count: int) -> tuple[Value, Value]:
-        builder, thread = self.builder, self.function.args[2]
+        builder, thread = self.builder, self.function.args[3]
         self.shared = True
 
         def bound(number: Value) -> Value:
@@ -159,7 +159,7 @@ class Code:
             yield
             return
         self.shared = True
-        last = self.builder.icmp_signed("==", self.function.args[2], INT64(self.team - 1))
+        last = self.builder.icmp_signed("==", self.function.args[3], INT64(self.team - 1))
         with self.builder.if_then(last):
             yield
 
@@ -175,25 +175,18 @@ class Code:
     def base(self, node: Node) -> Value:
         """The pointer to a stored array's first element."""
         if node not in self._bases:
-            table, scratch = self.function.args[:2]
+            kind = element_type(node.dtype).as_pointer()
             with self.builder.goto_entry_block():
-                kind = element_type(node.dtype).as_pointer()
                 if node.primitive.name == "constant":
-                    pointer = self.builder.bitcast(self._global(node), kind)
+                    pointer = self._global(node)
                 else:
-                    place = self.schedule.places[node]
-                    if place.in_table:
-                        pointer = self.builder.load(
-                            self.builder.gep(table, [INT64(place.position)])
-                        )
-                    else:
-                        pointer = self.builder.gep(scratch, [INT64(place.position)])
-                    pointer = self.builder.bitcast(pointer, kind)
-                self._bases[node] = pointer
+                    entry = self.builder.gep(self.function.args[0], [INT64(self._numbers[node])])
+                    pointer = self.builder.load(entry)
+                self._bases[node] = self.builder.bitcast(pointer, kind)
         return self._bases[node]
 
     def buffer(self, count: int, dtype: np.dtype[Any]) -> Value:
-        """Memory for so many elements that belongs to this kernel, and to the thread that runs it.
+        """Memory for so many elements to work with, of each thread's own.
 
         A small one is on the stack.
         """
@@ -206,10 +199,11 @@ class Code:
                 place.align = _ALIGNMENT
                 return place
             size = -(-size // _ALIGNMENT) * _ALIGNMENT
-            index: Value = INT64(self.schedule.reserve(size * self.team))
+            index: Value = INT64(self.work * self.team)
             if self.team > 1:
-                index = builder.add(index, builder.mul(self.function.args[2], INT64(size)))
-            return builder.bitcast(builder.gep(self.function.args[1], [index]), kind.as_pointer())
+                index = builder.add(index, builder.mul(self.function.args[3], INT64(size)))
+            self.work += size
+            return builder.bitcast(builder.gep(self.function.args[2], [index]), kind.as_pointer())
 
     def _global(self, node: Node) -> Value:
         array = node.value.ravel()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.graph import Node, constant
 from chainrule.kernels.code import Code
 from chainrule.kernels.elementwise import unsupported_operation
+from chainrule.kernels.forms import form_of
 from chainrule.kernels.fusion import Kernel
 from chainrule.kernels.indices import emit_check, emit_gather, emit_scatter
 from chainrule.kernels.nests import Nest, Write
@@ -20,10 +21,12 @@ from chainrule.kernels.schedule import Schedule
 from chainrule.kernels.trees import Leaf, is_elementwise
 from chainrule.kernels.views import View, is_view
 
-__all__ = ["emit_kernels", "unsupported_in_loops"]
+__all__ = ["Emitted", "Kernels", "unsupported_in_loops"]
 
 Value = Any
 _REDUCTIONS = ("sum", "prod", "max", "min")
+_WORTH_SHARING = 60_000
+"""Fewer operations are done by one thread sooner than several have met."""
 
 
 def unsupported_in_loops(node: Node) -> str | None:
@@ -61,18 +64,55 @@ def _unsupported_index(node: Node) -> str | None:
     return None if node.dtype.kind in "fi" else f"{name} of {node.dtype}"
 
 
-def emit_kernels(
-    module: Any, schedule: Schedule, team: int, fail: Callable[[Kernel], int]
-) -> dict[Kernel, tuple[Any, bool]]:
-    """The function of every kernel but the gate, and whether threads share its work."""
-    made: dict[Kernel, tuple[Any, bool]] = {}
-    for kernel in schedule.kernels:
-        if kernel.kind == "gate":
-            continue
-        code = Code(module, f"k{len(made)}_{kernel.kind}", schedule, team)
-        _Emission(code, schedule, kernel).emit(fail)
-        made[kernel] = code.finish(), code.shared
-    return made
+@dataclass(frozen=True)
+class Emitted:
+    """A kernel's function, the arrays it is given pointers to, and whether a team shares it."""
+
+    function: Any
+    arrays: list[Node]
+    shared: bool
+
+
+class Kernels:
+    """The functions of a schedule's kernels in a module; kernels of one form share a function.
+
+    ``work`` is how many bytes of memory to work with the hungriest of them needs.
+    """
+
+    def __init__(self, module: Any, schedule: Schedule, team: int = 1) -> None:
+        self.module, self.schedule, self.team = module, schedule, team
+        self.work = 0
+        self._made: dict[str, tuple[Any, bool]] = {}
+        checks = [kernel for kernel in schedule.kernels if kernel.kind == "check"]
+        self._failures = {kernel: i + 1 for i, kernel in enumerate(checks)}
+
+    def emit(self, kernel: Kernel) -> Emitted:
+        """The function of a kernel."""
+        form, arrays = form_of(kernel, self.schedule)
+        form += f"\nfailure {self._failures.get(kernel)}"
+        if form not in self._made:
+            team = self.team if _work(kernel, self.schedule) >= _WORTH_SHARING else 1
+            name = f"k{len(self._made)}_{kernel.kind}"
+            code = Code(self.module, name, arrays, team)
+            _Emission(code, self.schedule, kernel).emit(self._failures.get(kernel, 0))
+            self._made[form] = code.finish(), code.shared
+            self.work = max(self.work, code.work * team)
+        function, shared = self._made[form]
+        return Emitted(function, arrays, shared)
+
+
+def _work(kernel: Kernel, schedule: Schedule) -> int:
+    """About how many operations a kernel does."""
+    main, trees = kernel.main, schedule.trees
+    count = 0
+    for root in kernel.roots:
+        count += root.size * max(kernel.operations, 1)
+    if main is not None and kernel.kind == "product":
+        count += main.size * main.inputs[0].shape[-1]
+    elif main is not None and kernel.kind in _REDUCTIONS:
+        tree = trees.of(main.inputs[0])
+        count += main.inputs[0].size * (1 if isinstance(tree, Leaf) else 4)
+    return count
 
 
 class _Emission:
@@ -82,7 +122,7 @@ class _Emission:
         self.code, self.schedule, self.kernel = code, schedule, kernel
         self.trees = schedule.trees
 
-    def emit(self, fail: Callable[[Kernel], int]) -> None:
+    def emit(self, failure: int) -> None:
         kernel, node = self.kernel, self.kernel.main
         if node is None:
             Nest(self.code, self._writes()).emit()
@@ -91,10 +131,11 @@ class _Emission:
         match kernel.kind:
             case "product":
                 a, b = (trees.leaf(operand) for operand in node.inputs)
-                Product(code, node, a, b, self._writes()).emit()
+                stored = node in self.schedule.places
+                Product(code, node, a, b, self._writes(), stored=stored).emit()
             case "check":
                 assert kernel.index is not None
-                emit_check(code, trees.leaf(kernel.index), kernel.limit, fail(kernel))
+                emit_check(code, trees.leaf(kernel.index), kernel.limit, failure)
             case "sum" | "prod" | "max" | "min":
                 Reduction(code, node, trees.of(node.inputs[0])).emit()
             case "cumsum":

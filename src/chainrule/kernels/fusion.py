@@ -120,6 +120,7 @@ class _Merging:
 
     def __init__(self, kernels: list[Kernel]) -> None:
         self.kernels = kernels
+        self.number = {kernel: i for i, kernel in enumerate(kernels)}
         self.by_node = {node: kernel for kernel in kernels for node in kernel.nodes}
         self.users: dict[Kernel, set[Kernel]] = {kernel: set() for kernel in kernels}
         for kernel in kernels:
@@ -143,7 +144,7 @@ class _Merging:
     def _partner(self, kernel: Kernel) -> Kernel | None:
         """The kernel in whose loops this one can run, the last one if there are several."""
         candidates = {self.by_node[node] for node in kernel.reads if node in self.by_node}
-        for other in sorted(candidates, key=self.kernels.index, reverse=True):
+        for other in sorted(candidates, key=self.number.__getitem__, reverse=True):
             if (
                 (other.kind == "map" or (other.kind == "product" and len(other.shape) == 2))
                 and other.shape == kernel.shape

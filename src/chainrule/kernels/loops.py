@@ -14,7 +14,8 @@ is compiled whole, so the results are the same to the last bit. Sums are added h
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Generator, Sequence
+import threading
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,20 +25,20 @@ from numpy.typing import NDArray
 
 from chainrule.errors import GraphError
 from chainrule.graph import Graph, Node
-from chainrule.kernels.emission import emit_kernels, unsupported_in_loops
+from chainrule.kernels.addresses import Addresses
+from chainrule.kernels.emission import Kernels, unsupported_in_loops
 from chainrule.kernels.flow import INT64
 from chainrule.kernels.fusion import Kernel
 from chainrule.kernels.keys import graph_key
 from chainrule.kernels.lowering import lowered
-from chainrule.kernels.machine import compiled
-from chainrule.kernels.schedule import Schedule
-from chainrule.kernels.steploop import StepLoop
+from chainrule.kernels.machine import Compiled, compiled
+from chainrule.kernels.schedule import HEADER, Schedule
+from chainrule.kernels.steploop import StepLoop, emit_size
 from chainrule.primitives import stop_gradient
 
 __all__ = ["LoopProgram", "LoopSteps", "unsupported_in_loops"]
 
 Array = NDArray[Any]
-Value = Any
 _ALIGNMENT = 64
 _POINTER = ir.IntType(8).as_pointer()
 
@@ -50,13 +51,14 @@ class LoopProgram:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._scratch = Scratch()
         outputs = distinct(lowered(graph.outputs), set())
         targets = {node: len(graph.arguments) + i for i, node in enumerate(outputs)}
         self.schedule = Schedule(graph.arguments, outputs, targets)
+        self._addresses = Addresses(self.schedule)
         code = compiled("loop program\n" + graph_key(graph), self._text)
-        self._run = code.function("run", ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
-        self._scratch.size = int(code.function("scratch_size", ctypes.c_int64)())
+        pointer = ctypes.c_void_p
+        self._run = code.function("run", ctypes.c_int64, pointer, pointer)
+        self._scratch = Scratch(code)
 
     def __call__(self, *arguments: Any) -> list[Array]:
         """The outputs' arrays for the arguments' arrays."""
@@ -67,25 +69,30 @@ class LoopProgram:
         ]
         outputs: list[Array] = [np.empty(node.shape, node.dtype) for node in graph.outputs]
         with self._scratch.taken() as scratch:
-            status = self._run(table_of([*inputs, *outputs]), scratch.ctypes.data)
+            table = self._addresses.table([*inputs, *outputs], scratch)
+            status = self._run(table.ctypes.data, scratch.ctypes.data)
             if status:
                 raise out_of_range(self.schedule, status, scratch)
         return outputs
 
     def _text(self) -> str:
+        schedule = self.schedule
         module = ir.Module("loops")
-        checks = [kernel for kernel in self.schedule.kernels if kernel.kind == "check"]
-        kernels = emit_kernels(module, self.schedule, 1, lambda kernel: checks.index(kernel) + 1)
+        kernels = Kernels(module, schedule)
         signature = ir.FunctionType(INT64, [_POINTER.as_pointer(), _POINTER])
         function: Any = ir.Function(module, signature, "run")
         builder: Any = ir.IRBuilder(function.append_basic_block())
-        for kernel, (body, _) in kernels.items():
-            status = builder.call(body, function.args)
+        table, scratch = function.args
+        work = builder.gep(scratch, [INT64(schedule.size)])
+        for kernel in schedule.kernels:
+            emitted = kernels.emit(kernel)
+            arrays = builder.gep(table, [INT64(self._addresses.begin[kernel])])
+            status = builder.call(emitted.function, [arrays, scratch, work, INT64(0)])
             if kernel.kind == "check":
                 with builder.if_then(builder.icmp_signed("!=", status, INT64(0)), likely=False):
                     builder.ret(status)
         builder.ret(INT64(0))
-        emit_size(module, self.schedule.size)
+        emit_size(module, schedule.size + kernels.work)
         return str(module)
 
 
@@ -95,30 +102,28 @@ class LoopSteps:
     The graph's first ``carried`` arguments (parameters and optimiser state) are its first outputs;
     then come X, y if there is one, and the learning rate. After the carried outputs come the loss
     minimised and the loss reported. ``rows`` is how many rows a step has; with ``whole`` they are
-    all of the data in their order.
+    all of the data in their order. A team of ``threads`` shares the work of a step; the numbers
+    are the same for any team.
     """
 
-    def __init__(self, graph: Graph, carried: int, rows: int, whole: bool) -> None:
+    def __init__(
+        self, graph: Graph, carried: int, rows: int, whole: bool, threads: int = 1
+    ) -> None:
         self.graph, self.carried, self.rows, self.whole = graph, carried, rows, whole
-        self._scratch = Scratch()
+        self.threads = threads
         *new, loss, shown = lowered(graph.outputs)
         kept = {node for node, old in zip(new, graph.arguments, strict=False) if node is old}
         made = distinct([loss, shown, *new], kept)
-        self.losses, self.new = made[:2], made[2:]
-        targets = {node: i for i, node in enumerate(self.new) if node is not graph.arguments[i]}
-        self.schedule = Schedule(graph.arguments, list(targets), targets, self.losses)
-        self._loop = StepLoop(self.schedule, carried, rows, whole, self.losses, targets)
-        name = f"loop steps {carried} {rows} {whole}\n"
+        losses, new = made[:2], made[2:]
+        targets = {node: i for i, node in enumerate(new) if node is not graph.arguments[i]}
+        self.schedule = Schedule(graph.arguments, list(targets), targets, losses)
+        self._loop = StepLoop(self.schedule, carried, whole, losses, targets, threads)
+        name = f"loop steps {carried} {rows} {whole} {threads}\n"
         code = compiled(name + graph_key(graph), self._loop.text)
-        pointer = ctypes.c_void_p
-        self._run = code.function(
-            "steps",
-            ctypes.c_int64,
-            *[pointer] * 3,
-            ctypes.c_int64,
-            *[pointer] * 3,
-        )
-        self._scratch.size = int(code.function("scratch_size", ctypes.c_int64)())
+        integer, pointer = ctypes.c_int64, ctypes.c_void_p
+        kinds = (pointer, pointer, pointer, integer, pointer, pointer, pointer, integer)
+        self._run = code.function("steps", integer, *kinds)
+        self._scratch = Scratch(code)
 
     def __call__(
         self,
@@ -142,18 +147,18 @@ class LoopSteps:
         ]
         self._check(carried, data, order, len(rates))
         with self._scratch.taken() as scratch:
-            done = self._run(
-                table_of([*carried, *data]),
-                order.ctypes.data,
-                rates.ctypes.data,
-                len(rates),
-                objective.ctypes.data,
-                reported.ctypes.data,
-                scratch.ctypes.data,
-            )
+            scratch[:HEADER] = 0
+            table = self._loop.addresses.table([*carried, *data], scratch)
+            places = [array.ctypes.data for array in (table, order, rates)]
+            results = [array.ctypes.data for array in (objective, reported, scratch)]
+
+            def run(thread: int) -> int:
+                return int(self._run(*places, len(rates), *results, thread))
+
+            done = in_team(run, self.threads)
             if done < 0:
                 raise out_of_range(self.schedule, -done, scratch)
-        return int(done)
+        return done
 
     def _check(
         self, carried: Sequence[Array], data: Sequence[Array], order: Array, steps: int
@@ -174,11 +179,22 @@ class LoopSteps:
         assert inside, "the order names a row that the data do not have"
 
 
+def in_team(run: Callable[[int], int], threads: int) -> int:
+    """The result of the first of several threads that run together, each given its number."""
+    helpers = [threading.Thread(target=run, args=(i,)) for i in range(1, threads)]
+    for helper in helpers:
+        helper.start()
+    result = run(0)
+    for helper in helpers:
+        helper.join()
+    return result
+
+
 class Scratch:
     """Memory for what is in between, kept from one run to the next; each run has its own."""
 
-    def __init__(self) -> None:
-        self.size = 0
+    def __init__(self, code: Compiled) -> None:
+        self.size = int(code.function("scratch_size", ctypes.c_int64)())
         self._free: list[Array] = []
 
     @contextmanager
@@ -205,18 +221,6 @@ def distinct(outputs: Sequence[Node], kept: set[Node]) -> list[Node]:
         seen.add(node)
         made.append(node)
     return made
-
-
-def table_of(arrays: Sequence[Array]) -> Any:
-    """The arrays' addresses."""
-    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
-
-
-def emit_size(module: Any, size: int) -> None:
-    """A function that gives the size of the scratch memory."""
-    function: Any = ir.Function(module, ir.FunctionType(INT64, []), "scratch_size")
-    builder: Any = ir.IRBuilder(function.append_basic_block())
-    builder.ret(INT64(size))
 
 
 def out_of_range(schedule: Schedule, status: int, scratch: Array) -> GraphError:

@@ -48,10 +48,12 @@ class Product:
     """The loops of one matrix product and of what follows it.
 
     ``writes`` are the elementwise values that are computed from it; the product itself is written
-    if it has a place.
+    if it is ``stored``.
     """
 
-    def __init__(self, code: Code, node: Node, a: Leaf, b: Leaf, writes: Sequence[Write]) -> None:
+    def __init__(
+        self, code: Code, node: Node, a: Leaf, b: Leaf, writes: Sequence[Write], *, stored: bool
+    ) -> None:
         self.code, self.node, self.a, self.b = code, node, a, b
         self.writes = list(writes)
         self.dtype = node.dtype
@@ -68,7 +70,7 @@ class Product:
         self.target = View.of((*self.stack, self.m, self.n))
         lanes = code.registers.lanes(self.dtype)
         self.tiling = tiling(self.m, self.n, lanes, code.registers)
-        self.stored = node in code.schedule.places
+        self.stored = stored
 
     def emit(self) -> None:
         """Add the loops to the kernel."""
@@ -78,7 +80,7 @@ class Product:
     def _stack(self, axis: int, offsets: list[Value]) -> None:
         if axis < len(self.stack):
             views = (self.left, self.right, self.target)
-            with self.code.loop(self.stack[axis]) as s:
+            with self.code.loop(self.stack[axis], outermost=axis == 0) as s:
                 moved = [
                     self.code.at(offset, view.strides[axis], s)
                     for offset, view in zip(offsets, views, strict=True)
@@ -100,7 +102,7 @@ class Product:
             return _Left(a, row * height, row, inner)
         buffer = code.buffer(count * height * self.k, dtype)
         copy = copy_function(code, dtype)
-        with code.loop(count) as it:
+        with code.loop(count, outermost=not self.stack) as it:
             source = code.builder.gep(a, [code.at(INT64(0), height, it)])
             target = code.builder.gep(buffer, [code.at(INT64(0), height * self.k, it)])
             rows = self._rows(code.at(INT64(0), height, it))
@@ -116,10 +118,11 @@ class Product:
         panel = code.buffer(self.k * widest, self.dtype) if self._copies() else None
         for columns in self.tiling.columns:
             tile = tile_function(code, self.dtype, height, columns)
-            with code.loop(columns.count) as jt:
+            by_columns, by_rows = self._shares(columns, a)
+            with code.loop(columns.count, outermost=by_columns) as jt:
                 j = code.at(INT64(columns.begin), columns.size, jt)
                 right, following = self._right(b, j, columns, panel)
-                with code.loop(self.tiling.count) as it:
+                with code.loop(self.tiling.count, outermost=by_rows) as it:
                     i = code.at(INT64(0), height, it)
                     rows = self._rows(i)
                     c, step = spare, widest
@@ -134,6 +137,16 @@ class Product:
                         with code.range(INT64(0), rows) as r:
                             place = builder.gep(c, [code.at(INT64(0), step, r)])
                             self._follow(place, builder.add(i, r), j, columns)
+
+    def _shares(self, columns: Columns, a: _Left) -> tuple[bool, bool]:
+        """Whether a team shares the tiles side by side, or those one below the other."""
+        if self.stack:
+            return False, False
+        # A copied left factor has only the tiles of a thread's own; a copied panel is of use for
+        # all tiles below each other.
+        own = a.inner == self.tiling.height
+        by_columns = self._copies() and not own and columns.count % self.code.team == 0
+        return by_columns, not by_columns
 
     def _copies(self) -> bool:
         """Whether the right factor is copied, a panel of columns at a time.

@@ -13,8 +13,8 @@ from chainrule.kernels.trees import Trees
 __all__ = ["HEADER", "Place", "Schedule"]
 
 _ALIGNMENT = 64
-HEADER = 64
-"""The scratch memory begins with what is reported of a failure."""
+HEADER = 192
+"""The scratch memory begins with what is reported of a failure, and where threads meet."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,10 @@ class Schedule:
 
     def _give_places(self, outputs: Iterable[Node]) -> None:
         """Decide which outputs are written straight to where they belong."""
+        self._users: dict[Kernel, set[Kernel]] = {}
+        for user, needed in self._before.items():
+            for other in needed:
+                self._users.setdefault(other, set()).add(user)
         readers: dict[Node, set[Kernel]] = {}
         for kernel in self.kernels:
             for node in kernel.reads:
@@ -104,18 +108,16 @@ class Schedule:
         if others & self._after(writer):
             return False
         self._before[writer] |= others
+        for other in others:
+            self._users.setdefault(other, set()).add(writer)
         return True
 
     def _after(self, kernel: Kernel) -> set[Kernel]:
         """The kernels that can only run after one."""
-        users: dict[Kernel, list[Kernel]] = {}
-        for user, needed in self._before.items():
-            for other in needed:
-                users.setdefault(other, []).append(user)
         found: set[Kernel] = set()
         stack = [kernel]
         while stack:
-            for user in users.get(stack.pop(), ()):
+            for user in self._users.get(stack.pop(), ()):
                 if user not in found:
                     found.add(user)
                     stack.append(user)

@@ -1,4 +1,4 @@
-"""The loop over training steps around the kernels of one step."""
+"""The loop over training steps around the kernels of one step, for one thread or a team."""
 
 # llvmlite has no types, so those of the values it makes are unknown in this file.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
@@ -7,102 +7,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
 
 from chainrule.graph import Node
+from chainrule.kernels.addresses import Addresses
 from chainrule.kernels.block import element_type
-from chainrule.kernels.emission import emit_kernels
+from chainrule.kernels.emission import Kernels
 from chainrule.kernels.flow import INT64
-from chainrule.kernels.schedule import Schedule
+from chainrule.kernels.meeting import meeting_function
+from chainrule.kernels.schedule import Place, Schedule
 
-__all__ = ["StepLoop"]
+__all__ = ["StepLoop", "emit_size"]
 
 Value = Any
-_BYTE, _INT32 = ir.IntType(8), ir.IntType(32)
+_BYTE, _BIT = ir.IntType(8), ir.IntType(1)
 _POINTER = _BYTE.as_pointer()
 _DOUBLE = ir.DoubleType()
+_SIGNATURE = ir.FunctionType(
+    INT64,
+    [
+        _POINTER.as_pointer(),  # addresses
+        INT64.as_pointer(),  # order
+        _DOUBLE.as_pointer(),  # rates
+        INT64,  # count
+        _DOUBLE.as_pointer(),  # objective
+        _DOUBLE.as_pointer(),  # reported
+        _POINTER,  # scratch
+        INT64,  # thread
+    ],
+)
 
 
 class StepLoop:
-    """``steps(table, order, rates, count, objective, reported, scratch)``: how many were done.
+    """``steps(addresses, order, rates, count, objective, reported, scratch, thread)``.
 
-    The table points to the carried arrays and the data. Within a step it is a copy that points to
-    the step's rows, which are gathered in the scratch memory, and to the learning rate.
+    It returns how many steps were done. The rows of a step are gathered in the scratch memory.
+    Threads of a team run it side by side: each kernel that is worth it is shared, the first thread
+    does the rest, and all wait for one another before what another thread has computed is read.
     """
 
     def __init__(
         self,
         schedule: Schedule,
         carried: int,
-        rows: int,
         whole: bool,
         losses: Sequence[Node],
         targets: dict[Node, int],
+        team: int,
     ) -> None:
-        self.schedule, self.carried, self.whole = schedule, carried, whole
-        self.rows, self.losses, self.targets = rows, losses, targets
+        self.schedule, self.losses, self.team = schedule, losses, team
+        arguments = schedule.arguments
+        last = len(arguments) - 1
+        gathered = [i for i in range(carried, last) if not whole]
+        for i in (*gathered, last):
+            size = arguments[i].size * arguments[i].dtype.itemsize
+            schedule.places[arguments[i]] = Place(False, schedule.reserve(size))
+        self.addresses = Addresses(schedule)
+        places = schedule.places
+        self.gathered = [
+            (arguments[i], self.addresses.add([Place(True, i), places[arguments[i]]]))
+            for i in gathered
+        ]
+        self.rate = arguments[last], self.addresses.add([places[arguments[last]]])
+        self.copied = [
+            (node, self.addresses.add([places[node], Place(True, targets[node])]))
+            for node in schedule.copies
+        ]
+        self.results = [(node, self.addresses.add([places[node]])) for node in losses]
 
     def text(self) -> str:
         """The module with the functions ``steps`` and ``scratch_size``."""
         self.module = ir.Module("loops")
-        checks = [kernel for kernel in self.schedule.kernels if kernel.kind == "check"]
-        self.kernels = emit_kernels(
-            self.module, self.schedule, 1, lambda kernel: checks.index(kernel) + 1
+        kernels = Kernels(self.module, self.schedule, self.team)
+        made = {
+            kernel: kernels.emit(kernel)
+            for kernel in self.schedule.kernels
+            if kernel.kind != "gate"
+        }
+        self.function: Any = ir.Function(self.module, _SIGNATURE, "steps")
+        table, self.order, self.rates, self.count, *losses, self.scratch, self.thread = (
+            self.function.args
         )
-        numbers = _DOUBLE.as_pointer()
-        signature = ir.FunctionType(
-            INT64,
-            [
-                _POINTER.as_pointer(),
-                INT64.as_pointer(),
-                numbers,
-                INT64,
-                numbers,
-                numbers,
-                _POINTER,
-            ],
-        )
-        self.function: Any = ir.Function(self.module, signature, "steps")
-        self._emit()
-        size: Any = ir.Function(self.module, ir.FunctionType(INT64, []), "scratch_size")
-        builder: Any = ir.IRBuilder(size.append_basic_block())
-        builder.ret(INT64(self.schedule.size))
+        self.table = table
+        self._emit(made, losses)
+        emit_size(self.module, self.schedule.size + kernels.work)
         return str(self.module)
 
-    def _emit(self) -> None:
+    def _emit(self, made: Any, losses: Sequence[Value]) -> None:
         entry, loop, update, done = (
             self.function.append_basic_block(name) for name in ("entry", "loop", "update", "done")
         )
         builder: Any = ir.IRBuilder(entry)
         self.builder = builder
-        count = self.function.args[3]
-        self._prepare()
-        builder.cbranch(builder.icmp_signed(">", count, INT64(0)), loop, done)
+        work = builder.gep(self.scratch, [INT64(self.schedule.size)])
+        builder.cbranch(builder.icmp_signed(">", self.count, INT64(0)), loop, done)
 
         builder.position_at_end(loop)
         step = builder.phi(INT64)
-        self._begin(step)
+        self._apart = True  # whether a thread may have computed what others have not waited for
+        with self._first_thread():
+            self._begin(step)
         ended = loop
         for kernel in self.schedule.kernels:
             if kernel.kind == "gate":
-                finite = self._record(step)
-                builder.cbranch(finite, update, done)
+                self._meet()
+                with self._first_thread():
+                    self._record(step, losses)
+                builder.cbranch(self._finite(), update, done)
                 ended = builder.block
                 builder.position_at_end(update)
                 continue
-            body, _ = self.kernels[kernel]
-            status = builder.call(body, [self.table, self.function.args[6]])
+            emitted = made[kernel]
+            arrays = builder.gep(self.table, [INT64(self.addresses.begin[kernel])])
+            arguments = [arrays, self.scratch, work, self.thread]
             if kernel.kind == "check":
+                self._meet()
+                status = builder.call(emitted.function, arguments)
                 bad = builder.icmp_signed("!=", status, INT64(0))
                 with builder.if_then(bad, likely=False):
                     builder.ret(builder.neg(status))
-        self._copy()
+            elif emitted.shared:
+                self._meet()
+                builder.call(emitted.function, arguments)
+                self._apart = True
+                self._meet()
+            else:
+                with self._first_thread():
+                    builder.call(emitted.function, arguments)
+        with self._first_thread():
+            self._copy()
+        self._meet()
         following = builder.add(step, INT64(1))
         last = builder.block
-        builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
+        builder.cbranch(builder.icmp_signed("<", following, self.count), loop, done)
         step.add_incoming(INT64(0), entry)
         step.add_incoming(following, last)
 
@@ -113,42 +154,44 @@ class StepLoop:
         result.add_incoming(following, last)
         builder.ret(result)
 
-    def _prepare(self) -> None:
-        """The table of a step: what stays the same, and places for its rows and rate."""
-        builder, scratch = self.builder, self.function.args[6]
-        arguments = self.schedule.arguments
-        self.table = builder.alloca(_POINTER, size=len(arguments))
-        self.rows_at: dict[int, Value] = {}
-        for i, node in enumerate(arguments):
-            if i < self.carried or (self.whole and i < len(arguments) - 1):
-                pointer = builder.load(self._entry(self.function.args[0], i))
-            else:
-                position = self.schedule.reserve(node.size * node.dtype.itemsize)
-                pointer = builder.gep(scratch, [INT64(position)])
-                self.rows_at[i] = pointer
-            builder.store(pointer, self._entry(self.table, i))
+    # Threads.
 
-    def _entry(self, table: Value, position: int) -> Value:
-        return self.builder.gep(table, [INT64(position)])
+    @contextmanager
+    def _first_thread(self) -> Generator[None]:
+        """What only the first thread of a team does; the others have not waited for it."""
+        if self.team == 1:
+            yield
+            return
+        self._apart = True
+        first = self.builder.icmp_signed("==", self.thread, INT64(0))
+        with self.builder.if_then(first):
+            yield
+
+    def _meet(self) -> None:
+        """Wait until every thread is here, if one has computed something since they last met."""
+        if self.team > 1 and self._apart:
+            self.builder.call(meeting_function(self.module, self.team), [self.scratch])
+            self._apart = False
+
+    # Before and after the kernels of a step.
+
+    def _address(self, number: int) -> Value:
+        return self.builder.load(self.builder.gep(self.table, [INT64(number)]))
 
     def _begin(self, step: Value) -> None:
         """Gather a step's rows, and its rate."""
-        builder, arguments = self.builder, self.schedule.arguments
-        rates = self.function.args[2]
-        for i, place in self.rows_at.items():
-            node = arguments[i]
-            if i == len(arguments) - 1:
-                rate = builder.load(builder.gep(rates, [step]))
-                kind = element_type(node.dtype)
-                if node.dtype.itemsize == 4:
-                    rate = builder.fptrunc(rate, kind)
-                builder.store(rate, builder.bitcast(place, kind.as_pointer()))
-            else:
-                self._gather(i, node, place, step)
-
-    def _gather(self, position: int, node: Node, place: Value, step: Value) -> None:
         builder = self.builder
-        source = builder.load(self._entry(self.function.args[0], position))
+        for node, number in self.gathered:
+            self._gather(node, self._address(number), self._address(number + 1), step)
+        node, number = self.rate
+        kind = element_type(node.dtype)
+        rate = builder.load(builder.gep(self.rates, [step]))
+        if node.dtype.itemsize == 4:
+            rate = builder.fptrunc(rate, kind)
+        builder.store(rate, builder.bitcast(self._address(number), kind.as_pointer()))
+
+    def _gather(self, node: Node, source: Value, target: Value, step: Value) -> None:
+        builder = self.builder
         size = node.size // node.shape[0] * node.dtype.itemsize
         start = builder.mul(step, INT64(node.shape[0]))
         before = builder.block
@@ -156,11 +199,10 @@ class StepLoop:
         builder.branch(body)
         builder.position_at_end(body)
         i = builder.phi(INT64)
-        row = builder.load(builder.gep(self.function.args[1], [builder.add(start, i)]))
+        row = builder.load(builder.gep(self.order, [builder.add(start, i)]))
         there = builder.gep(source, [builder.mul(row, INT64(size))])
-        here = builder.gep(place, [builder.mul(i, INT64(size))])
-        copy: Any = self.module.declare_intrinsic("llvm.memcpy", [_POINTER, _POINTER, INT64])
-        builder.call(copy, [here, there, INT64(size), ir.IntType(1)(0)])
+        here = builder.gep(target, [builder.mul(i, INT64(size))])
+        self._copy_bytes(here, there, size)
         following = builder.add(i, INT64(1))
         i.add_incoming(INT64(0), before)
         i.add_incoming(following, body)
@@ -168,31 +210,41 @@ class StepLoop:
         builder.cbranch(more, body, after)
         builder.position_at_end(after)
 
-    def _record(self, step: Value) -> Value:
-        """Write the losses; whether the one that is minimised is finite."""
+    def _record(self, step: Value, losses: Sequence[Value]) -> None:
+        """Write the losses."""
+        for number, place in zip(self._losses(), losses, strict=True):
+            self.builder.store(number, self.builder.gep(place, [step]))
+
+    def _losses(self) -> list[Value]:
         builder = self.builder
         numbers: list[Value] = []
-        for node, losses in zip(self.losses, self.function.args[4:6], strict=True):
-            place = self.schedule.places[node]
-            assert not place.in_table
-            pointer = builder.gep(self.function.args[6], [INT64(place.position)])
+        for node, entry in self.results:
             kind = element_type(node.dtype)
-            number = builder.load(builder.bitcast(pointer, kind.as_pointer()))
-            if node.dtype.itemsize == 4:
-                number = builder.fpext(number, _DOUBLE)
-            builder.store(number, builder.gep(losses, [step]))
-            numbers.append(number)
-        size = builder.fsub(numbers[0], numbers[0])
-        # A number minus itself is 0, and not a number if it was not finite.
-        return builder.fcmp_ordered("==", size, ir.Constant(_DOUBLE, 0.0))
+            pointer = builder.bitcast(self._address(entry), kind.as_pointer())
+            number = builder.load(pointer)
+            numbers.append(number if node.dtype.itemsize == 8 else builder.fpext(number, _DOUBLE))
+        return numbers
+
+    def _finite(self) -> Value:
+        """Whether the loss that is minimised is finite: then it minus itself is 0."""
+        loss = self._losses()[0]
+        nothing: Any = ir.Constant(_DOUBLE, 0.0)
+        return self.builder.fcmp_ordered("==", self.builder.fsub(loss, loss), nothing)
 
     def _copy(self) -> None:
         """Copy the outputs that could not be written in place."""
-        builder = self.builder
-        copy: Any = self.module.declare_intrinsic("llvm.memcpy", [_POINTER, _POINTER, INT64])
-        for node in self.schedule.copies:
-            place = self.schedule.places[node]
-            source = builder.gep(self.function.args[6], [INT64(place.position)])
-            target = builder.load(self._entry(self.table, self.targets[node]))
-            size = INT64(node.size * node.dtype.itemsize)
-            builder.call(copy, [target, source, size, ir.IntType(1)(0)])
+        for node, number in self.copied:
+            size = node.size * node.dtype.itemsize
+            self._copy_bytes(self._address(number + 1), self._address(number), size)
+
+    def _copy_bytes(self, target: Value, source: Value, size: int) -> None:
+        kinds = [_POINTER, _POINTER, INT64]
+        copy: Any = self.module.declare_intrinsic("llvm.memcpy", kinds)
+        self.builder.call(copy, [target, source, INT64(size), _BIT(0)])
+
+
+def emit_size(module: Any, size: int) -> None:
+    """The function ``scratch_size``, which gives the size of the scratch memory."""
+    function: Any = ir.Function(module, ir.FunctionType(INT64, []), "scratch_size")
+    builder: Any = ir.IRBuilder(function.append_basic_block())
+    builder.ret(INT64(size))
