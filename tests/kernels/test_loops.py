@@ -352,6 +352,25 @@ def test_what_cannot_be_compiled_is_said(make: Callable[[], Node], reason: str) 
     assert next(each for each in reasons if each is not None) == reason
 
 
+def test_an_index_is_checked_once() -> None:
+    table, index = argument("table", (5, 3), "float64"), argument("index", (4,), "int64")
+    template = (("array",),)
+    picked = getitem(table, index, template=template, shape=(4, 3))
+    added = embed(picked, index, shape=(5, 3), template=template)
+    program = LoopProgram(graph_of([table, index], [picked, added]))
+    assert [kernel.kind for kernel in program.schedule.kernels].count("check") == 1
+    with pytest.raises(GraphError, match="The index -6 is out of range for an axis of length 5"):
+        program(numbers((5, 3)), np.array([0, -5, 4, -6]))
+
+
+def test_a_constant_index_is_checked_when_it_is_compiled() -> None:
+    table = argument("table", (5, 3), "float64")
+    inside = getitem(table, constant(np.array([4, -5, 0])), template=(("array",),), shape=(3, 3))
+    program = LoopProgram(graph_of([table], [inside]))
+    assert [kernel.kind for kernel in program.schedule.kernels] == ["getitem"]
+    check([table], [inside], numbers((5, 3)))
+
+
 # Training steps.
 
 

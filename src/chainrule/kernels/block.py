@@ -12,6 +12,7 @@ here lets LLVM reassociate: a product and a sum become one ``fma`` only where th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ def element_type(dtype: np.dtype[Any]) -> Any:
     return ir.IntType(8 * dtype.itemsize)
 
 
+@cache
 def vector_type(dtype: np.dtype[Any], width: int) -> Any:
     """LLVM's type of ``width`` elements."""
     return ir.VectorType(element_type(dtype), width)
@@ -45,8 +47,8 @@ class Block:
     def number(self, like: Value, value: float) -> Value:
         """A constant vector like another, with one number everywhere."""
         kind = like.type if hasattr(like, "type") else like
-        integral = isinstance(kind.element, ir.IntType)
-        return ir.Constant(kind, [int(value) if integral else _exact(kind, value)] * kind.count)
+        # Minus zero is another number than zero, though the two are equal.
+        return _everywhere(kind.element, kind.count, value, str(value))
 
     def numbers(self, kind: Any, values: Sequence[float]) -> Value:
         """A constant vector with a number for each element."""
@@ -100,6 +102,14 @@ class Block:
         """The same bits as floating-point numbers."""
         element = ir.DoubleType() if vector.type.element.width == 64 else ir.FloatType()
         return self.builder.bitcast(vector, ir.VectorType(element, vector.type.count))
+
+
+@lru_cache(4096)
+def _everywhere(element: Any, count: int, value: float, _: str) -> Value:
+    """A constant vector, which is made once: it is long to write."""
+    kind = ir.VectorType(element, count)
+    integral = isinstance(element, ir.IntType)
+    return ir.Constant(kind, [int(value) if integral else _exact(kind, value)] * count)
 
 
 def _exact(kind: Any, value: float) -> float:

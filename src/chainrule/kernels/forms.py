@@ -25,7 +25,7 @@ def form_of(kernel: Kernel, schedule: Schedule) -> tuple[str, list[Node]]:
         form.line("index", form.tree(trees.of(kernel.index)))
     elif main is not None:
         operands = [form.tree(trees.of(operand)) for operand in main.inputs]
-        details = _details(main), [operand.dtype for operand in main.inputs]
+        details = _details(main), [operand.dtype.str for operand in main.inputs]
         form.line("main", form.array(main), main in schedule.places, operands, details)
     for root in kernel.roots:
         number = form.tree(trees.value(root))
@@ -35,7 +35,7 @@ def form_of(kernel: Kernel, schedule: Schedule) -> tuple[str, list[Node]]:
 
 def _details(node: Node) -> str:
     attributes = repr(sorted((key, repr(value)) for key, value in node.attributes.items()))
-    return f"{node.primitive.name} {node.dtype}{node.shape} {attributes}"
+    return f"{node.primitive.name} {node.dtype.str}{node.shape} {attributes}"
 
 
 class _Form:
@@ -60,7 +60,7 @@ class _Form:
         if tree not in self._numbers:
             if isinstance(tree, Leaf):
                 node = tree.node
-                words: Sequence[object] = (self.array(node), node.dtype, node.shape, tree.view)
+                words: Sequence[object] = (self.array(node), node.dtype.str, node.shape, tree.view)
             else:
                 operands = [self.tree(operand) for operand in tree.operands]
                 words = (_details(tree.node), operands)

@@ -60,13 +60,15 @@ class Kernel:
 def kernels_of(nodes: Sequence[Node], trees: Trees) -> list[Kernel]:
     """The kernels that compute all stored values, in an order in which they can run."""
     made: list[Kernel] = []
+    checks: dict[tuple[Node, int], Kernel] = {}
     for node in nodes:
         if node in trees.stored and node.primitive.kind != "leaf":
-            made.extend(_kernels(node, trees))
+            made.extend(_kernels(node, trees, checks))
     return _Merging(made).result()
 
 
-def _kernels(node: Node, trees: Trees) -> Iterator[Kernel]:
+def _kernels(node: Node, trees: Trees, checks: dict[tuple[Node, int], Kernel]) -> Iterator[Kernel]:
+    """The kernels of one stored value; each index is checked once for an axis of a length."""
     if is_elementwise(node) or is_view(node):
         kernel = Kernel("map", None, [node])
         tree = trees.value(node)
@@ -79,11 +81,22 @@ def _kernels(node: Node, trees: Trees) -> Iterator[Kernel]:
     for operand in node.inputs:
         kernel.read(trees.of(operand), alike=False)
     for index, limit in indexed_axes(node):
-        check = Kernel("check", node, index=index, limit=limit)
-        check.read(trees.of(index), alike=False)
+        if _is_known_inside(index, limit):
+            continue
+        check = checks.get((index, limit))
+        if check is None:
+            check = checks[index, limit] = Kernel("check", node, index=index, limit=limit)
+            check.read(trees.of(index), alike=False)
+            yield check
         kernel.earlier.append(check)
-        yield check
     yield kernel
+
+
+def _is_known_inside(index: Node, limit: int) -> bool:
+    """Whether an index is a constant that is in range."""
+    if index.primitive.name != "constant":
+        return False
+    return index.size == 0 or (index.value.min() >= -limit and index.value.max() < limit)
 
 
 def indexed_axes(node: Node) -> list[tuple[Node, int]]:

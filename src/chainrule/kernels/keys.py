@@ -22,6 +22,6 @@ def graph_key(graph: Graph) -> str:
             details = hashlib.sha256(node.value.tobytes()).hexdigest()
         else:
             details = repr(sorted((key, repr(value)) for key, value in node.attributes.items()))
-        lines.append(f"{node.primitive.name} {node.dtype}{node.shape} {operands} {details}")
+        lines.append(f"{node.primitive.name} {node.dtype.str}{node.shape} {operands} {details}")
     lines.append("outputs " + " ".join(str(numbers[node]) for node in graph.outputs))
     return "\n".join(lines)

@@ -31,7 +31,7 @@ from chainrule.kernels.flow import INT64
 from chainrule.kernels.fusion import Kernel
 from chainrule.kernels.keys import graph_key
 from chainrule.kernels.lowering import lowered
-from chainrule.kernels.machine import Compiled, compiled
+from chainrule.kernels.machine import REGISTERS, Compiled, compiled
 from chainrule.kernels.schedule import HEADER, Schedule
 from chainrule.kernels.steploop import StepLoop, emit_size
 from chainrule.primitives import stop_gradient
@@ -55,7 +55,7 @@ class LoopProgram:
         targets = {node: len(graph.arguments) + i for i, node in enumerate(outputs)}
         self.schedule = Schedule(graph.arguments, outputs, targets)
         self._addresses = Addresses(self.schedule)
-        code = compiled("loop program\n" + graph_key(graph), self._text)
+        code = compiled("loop program\n" + graph_key(graph), self._text, REGISTERS)
         pointer = ctypes.c_void_p
         self._run = code.function("run", ctypes.c_int64, pointer, pointer)
         self._scratch = Scratch(code)
@@ -119,7 +119,7 @@ class LoopSteps:
         self.schedule = Schedule(graph.arguments, list(targets), targets, losses)
         self._loop = StepLoop(self.schedule, carried, whole, losses, targets, threads)
         name = f"loop steps {carried} {rows} {whole} {threads}\n"
-        code = compiled(name + graph_key(graph), self._loop.text)
+        code = compiled(name + graph_key(graph), self._loop.text, REGISTERS)
         integer, pointer = ctypes.c_int64, ctypes.c_void_p
         kinds = (pointer, pointer, pointer, integer, pointer, pointer, pointer, integer)
         self._run = code.function("steps", integer, *kinds)

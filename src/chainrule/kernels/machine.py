@@ -19,7 +19,7 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,13 @@ import llvmlite.binding as llvm
 
 from chainrule import __version__
 
-__all__ = ["Compiled", "compiled", "processor"]
+__all__ = ["REGISTERS", "TIDY", "Compiled", "compiled", "processor"]
 
 _CHECKSUM = 32
+REGISTERS = ("sroa",)
+"""Only variables into registers: text that has nothing to spare is as fast with this alone."""
+TIDY = (*REGISTERS, "instruction_combine", "simplify_cfg")
+"""Also what is said twice or in a roundabout way. All of LLVM's passes take many times as long."""
 
 
 class Compiled:
@@ -65,22 +69,26 @@ def _target_machine() -> Any:
     name, features = processor()
     target: Any = llvm.Target.from_default_triple()
     # LLVM prefers 256-bit vectors on some processors that have 512; these kernels are long
-    # stretches of arithmetic, for which the wide ones pay.
-    return target.create_target_machine(cpu=name, features=features, opt=3)
+    # stretches of arithmetic, for which the wide ones pay. More than the first level of effort
+    # takes longer and makes none of them faster.
+    return target.create_target_machine(cpu=name, features=features, opt=1)
 
 
-def compiled(key: str, make: Callable[[], str]) -> Compiled:
-    """The code of a module, from the cache or from LLVM; ``make`` gives the module's text."""
-    path = _cache_folder() / f"{_name(key)}.o"
+def compiled(key: str, make: Callable[[], str], passes: Sequence[str]) -> Compiled:
+    """The code of a module, from the cache or from LLVM; ``make`` gives the module's text.
+
+    ``passes`` are what LLVM does to the text before it selects instructions.
+    """
+    path = _cache_folder() / f"{_name(key, *passes)}.o"
     code = _read(path)
     if code is None:
-        code = _compile(make())
+        code = _compile(make(), passes)
         _write(path, code)
     return Compiled(code)
 
 
-def _name(key: str) -> str:
-    parts = (key, *processor(), llvmlite.__version__, __version__, sys.platform, _own_source())
+def _name(*parts: str) -> str:
+    parts = (*parts, *processor(), llvmlite.__version__, __version__, sys.platform, _own_source())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -93,13 +101,20 @@ def _own_source() -> str:
     return summary.hexdigest()
 
 
-def _compile(text: str) -> bytes:
+def _compile(text: str, passes: Sequence[str]) -> bytes:
     machine = _target_machine()
     module: Any = llvm.parse_assembly(text)
     module.verify()
     options: Any = llvm.create_pipeline_tuning_options(speed_level=2)
     builder: Any = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    manager: Any = llvm.create_new_module_pass_manager()
+    names = [f"add_{name}_pass" for name in passes]
+    if all(hasattr(manager, name) for name in names):
+        for name in names:
+            getattr(manager, name)()
+    else:  # llvmlite 0.44 can add few passes one by one
+        manager = builder.getModulePassManager()
+    manager.run(module, builder)
     return bytes(machine.emit_object(module))
 
 

@@ -20,7 +20,7 @@ from chainrule.graph import Graph, Node
 from chainrule.kernels.keys import graph_key
 from chainrule.kernels.laneepochs import lane_code
 from chainrule.kernels.lanes import ALIGNMENT, DIVERGED, EPOCHS, LOSS, RUNNING, LanePlan
-from chainrule.kernels.machine import compiled
+from chainrule.kernels.machine import REGISTERS, TIDY, compiled
 from chainrule.kernels.mathematics import FUNCTIONS
 from chainrule.kernels.rules import unsupported
 
@@ -125,7 +125,8 @@ class LaneSteps:
         self.plan = LanePlan(graphs, carried, rows, whole, lanes, places, weighted, unrolled)
         kind = f"lanes {carried} {rows} {whole} {lanes} {sorted(own)} {weighted} {unrolled}"
         key = "\n".join([kind, *(graph_key(graph) for graph in graphs)])
-        code = compiled(key, lambda: lane_code(self.plan))
+        passes = REGISTERS if unrolled else TIDY
+        code = compiled(key, lambda: lane_code(self.plan), passes)
         integers = [ctypes.c_int64] * 5
         self._run = code.function(
             "run", ctypes.c_int64, *[ctypes.c_void_p] * 4, *integers, ctypes.c_double

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from chainrule.graph import Graph, Node
 from chainrule.kernels.block import Block, vector_type
 from chainrule.kernels.keys import graph_key
-from chainrule.kernels.machine import compiled
+from chainrule.kernels.machine import REGISTERS, compiled
 from chainrule.kernels.rules import emit_nodes
 from chainrule.kernels.tensors import Whole
 
@@ -42,7 +42,7 @@ class WholeProgram:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        code = compiled("whole program\n" + graph_key(graph), self._text)
+        code = compiled("whole program\n" + graph_key(graph), self._text, REGISTERS)
         self._run = code.function("run", None, ctypes.c_void_p)
 
     def __call__(self, *arguments: Any) -> list[Array]:
@@ -90,7 +90,7 @@ class WholeSteps:
     def __init__(self, graph: Graph, carried: int, rows: int, whole: bool) -> None:
         self.graph, self.carried, self.rows, self.whole = graph, carried, rows, whole
         name = f"whole steps {carried} {rows} {whole}\n"
-        code = compiled(name + graph_key(graph), self.text)
+        code = compiled(name + graph_key(graph), self.text, REGISTERS)
         pointer = ctypes.c_void_p
         self._run = code.function(
             "steps", ctypes.c_int64, pointer, pointer, pointer, ctypes.c_int64, pointer, pointer
