@@ -21,6 +21,7 @@ from chainrule.graph import Node
 from chainrule.kernels.block import Block, element_type, vector_type
 from chainrule.kernels.flow import INT64, splat
 from chainrule.kernels.machine import processor
+from chainrule.kernels.meeting import meeting_function
 
 __all__ = ["Code", "Registers", "power_of_two", "register_type", "registers"]
 
@@ -61,9 +62,10 @@ class Code:
     """A kernel's function under construction.
 
     Its arguments are a table of pointers to the arrays in ``arrays``, in that order; the begin of
-    the scratch memory, where a failure is reported; memory to work with; and the thread's number.
-    A ``team`` of threads shares the outermost loops; ``shared`` says whether there are any.
-    ``work`` is how many bytes of memory to work with each thread needs.
+    the scratch memory, where a failure is reported and threads meet; memory to work with, common
+    to all threads; such memory of the thread's own; its number; and how many threads there are.
+    With ``share`` they share the outermost loops; ``shared`` says whether there are any. ``common``
+    and ``own`` are how many bytes of either memory are needed.
     """
 
     def __init__(
@@ -71,20 +73,20 @@ class Code:
         module: Any,
         name: str,
         arrays: Sequence[Node] = (),
-        team: int = 1,
+        share: bool = False,
         signature: Any = None,
     ) -> None:
-        kinds = [_POINTER.as_pointer(), _POINTER, _POINTER, INT64]
+        kinds = [_POINTER.as_pointer(), *[_POINTER] * 3, INT64, INT64]
         signature = signature or ir.FunctionType(INT64, kinds)
         function: Any = ir.Function(module, signature, name)
         function.linkage = "internal"
         function.attributes.add("noinline")
-        self.function, self.module, self.team = function, module, team
+        self.function, self.module, self.share = function, module, share
         self.builder: Any = ir.IRBuilder(function.append_basic_block("entry"))
         self.block = Block(module, self.builder)
         self.registers = registers()
         self.shared = False
-        self.work = 0
+        self.common = self.own = 0
         self._numbers = {node: i for i, node in enumerate(arrays)}
         self._bases: dict[Node, Value] = {}
 
@@ -106,11 +108,11 @@ class Code:
     @contextmanager
     def loop(self, count: int, *, outermost: bool = False) -> Generator[Value]:
         """A loop over 0 … count - 1; of an outermost one each thread has its share."""
-        shared = outermost and self.team > 1
+        shared = outermost and self.share
         if count == 1 and not shared:
             yield INT64(0)
             return
-        begin, end = self._share(count) if shared else (INT64(0), INT64(count))
+        begin, end = self.part(count) if shared else (INT64(0), INT64(count))
         with self.range(begin, end) as i:
             yield i
 
@@ -119,8 +121,15 @@ class Code:
         """A loop over begin … end - 1, which may be empty."""
         builder = self.builder
         before = builder.block
+        known = isinstance(begin, ir.Constant) and isinstance(end, ir.Constant)
+        if known and end.constant - begin.constant == 1:
+            yield begin
+            return
         body, after = (builder.append_basic_block(name) for name in ("body", "after"))
-        builder.cbranch(builder.icmp_signed("<", begin, end), body, after)
+        if known and end.constant > begin.constant:
+            builder.branch(body)
+        else:
+            builder.cbranch(builder.icmp_signed("<", begin, end), body, after)
         builder.position_at_end(body)
         i = builder.phi(INT64)
         i.add_incoming(begin, before)
@@ -143,25 +152,32 @@ class Code:
         builder.branch(head)
         builder.position_at_end(after)
 
-    def _share(self, count: int) -> tuple[Value, Value]:
-        builder, thread = self.builder, self.function.args[3]
+    def part(self, count: int) -> tuple[Value, Value]:
+        """Where the thread's part of 0 … count - 1 begins and ends."""
+        builder, (thread, team) = self.builder, self.function.args[4:]
         self.shared = True
 
         def bound(number: Value) -> Value:
-            return builder.udiv(builder.mul(number, INT64(count)), INT64(self.team))
+            return builder.udiv(builder.mul(number, INT64(count)), team)
 
         return bound(thread), bound(builder.add(thread, INT64(1)))
 
     @contextmanager
     def last_thread(self) -> Generator[None]:
         """What only the thread with the last share does."""
-        if self.team == 1:
+        if not self.share:
             yield
             return
         self.shared = True
-        last = self.builder.icmp_signed("==", self.function.args[3], INT64(self.team - 1))
-        with self.builder.if_then(last):
+        thread, team = self.function.args[4:]
+        following = self.builder.add(thread, INT64(1))
+        with self.builder.if_then(self.builder.icmp_signed("==", following, team)):
             yield
+
+    def meet(self) -> None:
+        """Wait until every thread is here; in a kernel that is shared."""
+        assert self.shared
+        self.builder.call(meeting_function(self.module), [self.function.args[i] for i in (1, 5)])
 
     # Numbers.
 
@@ -185,25 +201,27 @@ class Code:
                 self._bases[node] = self.builder.bitcast(pointer, kind)
         return self._bases[node]
 
-    def buffer(self, count: int, dtype: np.dtype[Any]) -> Value:
-        """Memory for so many elements to work with, of each thread's own.
+    def buffer(self, count: int, dtype: np.dtype[Any], *, common: bool = False) -> Value:
+        """Memory for so many elements to work with, common to all threads or of each one's own.
 
-        A small one is on the stack.
+        A small one of the thread's own is on the stack.
         """
         builder = self.builder
         size = count * dtype.itemsize
         kind = element_type(dtype)
         with builder.goto_entry_block():
-            if size <= _LARGEST_ON_STACK:
+            if size <= _LARGEST_ON_STACK and not common:
                 place = builder.alloca(kind, size=max(count, 1))
                 place.align = _ALIGNMENT
                 return place
             size = -(-size // _ALIGNMENT) * _ALIGNMENT
-            index: Value = INT64(self.work * self.team)
-            if self.team > 1:
-                index = builder.add(index, builder.mul(self.function.args[3], INT64(size)))
-            self.work += size
-            return builder.bitcast(builder.gep(self.function.args[2], [index]), kind.as_pointer())
+            begin, memory = (self.common, 2) if common else (self.own, 3)
+            if common:
+                self.common += size
+            else:
+                self.own += size
+            place = builder.gep(self.function.args[memory], [INT64(begin)])
+            return builder.bitcast(place, kind.as_pointer())
 
     def _global(self, node: Node) -> Value:
         array = node.value.ravel()

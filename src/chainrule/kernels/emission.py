@@ -76,12 +76,13 @@ class Emitted:
 class Kernels:
     """The functions of a schedule's kernels in a module; kernels of one form share a function.
 
-    ``work`` is how many bytes of memory to work with the hungriest of them needs.
+    With ``share`` those that are worth it are shared by threads. ``common`` and ``own`` are how
+    many bytes of memory to work with the hungriest of them needs: in common, and for each thread.
     """
 
-    def __init__(self, module: Any, schedule: Schedule, team: int = 1) -> None:
-        self.module, self.schedule, self.team = module, schedule, team
-        self.work = 0
+    def __init__(self, module: Any, schedule: Schedule, *, share: bool = False) -> None:
+        self.module, self.schedule, self.share = module, schedule, share
+        self.common = self.own = 0
         self._made: dict[str, tuple[Any, bool]] = {}
         checks = [kernel for kernel in schedule.kernels if kernel.kind == "check"]
         self._failures = {kernel: i + 1 for i, kernel in enumerate(checks)}
@@ -91,17 +92,23 @@ class Kernels:
         form, arrays = form_of(kernel, self.schedule)
         form += f"\nfailure {self._failures.get(kernel)}"
         if form not in self._made:
-            team = self.team if _work(kernel, self.schedule) >= _WORTH_SHARING else 1
+            share = self.share and is_worth_sharing(kernel, self.schedule)
             name = f"k{len(self._made)}_{kernel.kind}"
-            code = Code(self.module, name, arrays, team)
+            code = Code(self.module, name, arrays, share)
             _Emission(code, self.schedule, kernel).emit(self._failures.get(kernel, 0))
             self._made[form] = code.finish(), code.shared
-            self.work = max(self.work, code.work * team)
+            self.common = max(self.common, code.common)
+            self.own = max(self.own, code.own)
         function, shared = self._made[form]
         return Emitted(function, arrays, shared)
 
 
-def _work(kernel: Kernel, schedule: Schedule) -> int:
+def is_worth_sharing(kernel: Kernel, schedule: Schedule) -> bool:
+    """Whether several threads do a kernel sooner than one, their meeting before and after it."""
+    return work(kernel, schedule) >= _WORTH_SHARING
+
+
+def work(kernel: Kernel, schedule: Schedule) -> int:
     """About how many operations a kernel does."""
     main, trees = kernel.main, schedule.trees
     count = 0

@@ -14,8 +14,7 @@ is compiled whole, so the results are the same to the last bit. Sums are added h
 from __future__ import annotations
 
 import ctypes
-import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +33,7 @@ from chainrule.kernels.lowering import lowered
 from chainrule.kernels.machine import REGISTERS, Compiled, compiled
 from chainrule.kernels.schedule import HEADER, Schedule
 from chainrule.kernels.steploop import StepLoop, emit_size
+from chainrule.kernels.teams import in_team, processors, threads_worth
 from chainrule.primitives import stop_gradient
 
 __all__ = ["LoopProgram", "LoopSteps", "unsupported_in_loops"]
@@ -83,16 +83,17 @@ class LoopProgram:
         function: Any = ir.Function(module, signature, "run")
         builder: Any = ir.IRBuilder(function.append_basic_block())
         table, scratch = function.args
-        work = builder.gep(scratch, [INT64(schedule.size)])
+        own = builder.gep(scratch, [INT64(schedule.size)])
         for kernel in schedule.kernels:
             emitted = kernels.emit(kernel)
             arrays = builder.gep(table, [INT64(self._addresses.begin[kernel])])
-            status = builder.call(emitted.function, [arrays, scratch, work, INT64(0)])
+            memory = [scratch, scratch, own]
+            status = builder.call(emitted.function, [arrays, *memory, INT64(0), INT64(1)])
             if kernel.kind == "check":
                 with builder.if_then(builder.icmp_signed("!=", status, INT64(0)), likely=False):
                     builder.ret(status)
         builder.ret(INT64(0))
-        emit_size(module, schedule.size + kernels.work)
+        emit_size(module, schedule.size, kernels.own)
         return str(module)
 
 
@@ -102,28 +103,34 @@ class LoopSteps:
     The graph's first ``carried`` arguments (parameters and optimiser state) are its first outputs;
     then come X, y if there is one, and the learning rate. After the carried outputs come the loss
     minimised and the loss reported. ``rows`` is how many rows a step has; with ``whole`` they are
-    all of the data in their order. A team of ``threads`` shares the work of a step; the numbers
-    are the same for any team.
+    all of the data in their order. So many ``threads`` share the work of a step, by default as many
+    as its size is worth and there are processors for; the numbers are the same to the last bit.
     """
 
     def __init__(
-        self, graph: Graph, carried: int, rows: int, whole: bool, threads: int = 1
+        self, graph: Graph, carried: int, rows: int, whole: bool, threads: int | None = None
     ) -> None:
         self.graph, self.carried, self.rows, self.whole = graph, carried, rows, whole
-        self.threads = threads
+        self._threads = threads
         *new, loss, shown = lowered(graph.outputs)
         kept = {node for node, old in zip(new, graph.arguments, strict=False) if node is old}
         made = distinct([loss, shown, *new], kept)
         losses, new = made[:2], made[2:]
         targets = {node: i for i, node in enumerate(new) if node is not graph.arguments[i]}
         self.schedule = Schedule(graph.arguments, list(targets), targets, losses)
-        self._loop = StepLoop(self.schedule, carried, whole, losses, targets, threads)
-        name = f"loop steps {carried} {rows} {whole} {threads}\n"
+        self._worth = threads_worth(self.schedule)
+        self._loop = StepLoop(self.schedule, carried, whole, losses, targets)
+        name = f"loop steps {carried} {rows} {whole}\n"
         code = compiled(name + graph_key(graph), self._loop.text, REGISTERS)
         integer, pointer = ctypes.c_int64, ctypes.c_void_p
-        kinds = (pointer, pointer, pointer, integer, pointer, pointer, pointer, integer)
+        kinds = [*[pointer] * 3, integer, *[pointer] * 3, integer, integer]
         self._run = code.function("steps", integer, *kinds)
         self._scratch = Scratch(code)
+
+    @property
+    def threads(self) -> int:
+        """How many threads share a step."""
+        return self._threads or min(self._worth, processors())
 
     def __call__(
         self,
@@ -146,16 +153,17 @@ class LoopSteps:
             for array, node in zip(data, nodes, strict=True)
         ]
         self._check(carried, data, order, len(rates))
-        with self._scratch.taken() as scratch:
+        threads = self.threads
+        with self._scratch.taken(threads) as scratch:
             scratch[:HEADER] = 0
             table = self._loop.addresses.table([*carried, *data], scratch)
             places = [array.ctypes.data for array in (table, order, rates)]
             results = [array.ctypes.data for array in (objective, reported, scratch)]
 
-            def run(thread: int) -> int:
-                return int(self._run(*places, len(rates), *results, thread))
+            def run(thread: int, team: int) -> int:
+                return int(self._run(*places, len(rates), *results, thread, team))
 
-            done = in_team(run, self.threads)
+            done = in_team(run, threads)
             if done < 0:
                 raise out_of_range(self.schedule, -done, scratch)
         return done
@@ -179,36 +187,31 @@ class LoopSteps:
         assert inside, "the order names a row that the data do not have"
 
 
-def in_team(run: Callable[[int], int], threads: int) -> int:
-    """The result of the first of several threads that run together, each given its number."""
-    helpers = [threading.Thread(target=run, args=(i,)) for i in range(1, threads)]
-    for helper in helpers:
-        helper.start()
-    result = run(0)
-    for helper in helpers:
-        helper.join()
-    return result
-
-
 class Scratch:
     """Memory for what is in between, kept from one run to the next; each run has its own."""
 
     def __init__(self, code: Compiled) -> None:
-        self.size = int(code.function("scratch_size", ctypes.c_int64)())
-        self._free: list[Array] = []
+        self._size = code.function("scratch_size", ctypes.c_int64, ctypes.c_int64)
+        self._free: dict[int, list[Array]] = {}
+
+    def new(self, size: int) -> Array:
+        """So many bytes of memory that begin with a line of the cache."""
+        memory = np.empty(size + _ALIGNMENT, np.uint8)
+        start = -memory.ctypes.data % _ALIGNMENT
+        return memory[start : start + size]
 
     @contextmanager
-    def taken(self) -> Generator[Array]:
-        """Memory for one run, aligned to whole lines of the cache."""
+    def taken(self, threads: int = 1) -> Generator[Array]:
+        """Memory for one run of so many threads."""
+        free = self._free.setdefault(threads, [])
         try:
-            memory = self._free.pop()
+            memory = free.pop()
         except IndexError:
-            memory = np.empty(self.size + _ALIGNMENT, np.uint8)
-        start = -memory.ctypes.data % _ALIGNMENT
+            memory = self.new(self._size(threads))
         try:
-            yield memory[start:]
+            yield memory
         finally:
-            self._free.append(memory)
+            free.append(memory)
 
 
 def distinct(outputs: Sequence[Node], kept: set[Node]) -> list[Node]:

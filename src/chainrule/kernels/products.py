@@ -6,7 +6,8 @@ values that follow the product are computed from a tile while it is in the neare
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,14 +101,17 @@ class Product:
         tiles = sum(columns.count for columns in self.tiling.columns)
         if inner * dtype.itemsize < _FAR or row != 1 or tiles < _FEW:
             return _Left(a, row * height, row, inner)
-        buffer = code.buffer(count * height * self.k, dtype)
+        together = code.share and not self.stack
+        buffer = code.buffer(count * height * self.k, dtype, common=together)
         copy = copy_function(code, dtype)
-        with code.loop(count, outermost=not self.stack) as it:
+        with code.loop(count, outermost=together) as it:
             source = code.builder.gep(a, [code.at(INT64(0), height, it)])
             target = code.builder.gep(buffer, [code.at(INT64(0), height * self.k, it)])
             rows = self._rows(code.at(INT64(0), height, it))
             numbers = INT64(inner), INT64(row), target, INT64(height), INT64(self.k), rows
             code.builder.call(copy, [source, *numbers])
+        if together:
+            code.meet()
         return _Left(buffer, height * self.k, 1, height)
 
     def _tiles(self, a: _Left, b: Value, offset: Value) -> None:
@@ -118,11 +122,10 @@ class Product:
         panel = code.buffer(self.k * widest, self.dtype) if self._copies() else None
         for columns in self.tiling.columns:
             tile = tile_function(code, self.dtype, height, columns)
-            by_columns, by_rows = self._shares(columns, a)
-            with code.loop(columns.count, outermost=by_columns) as jt:
+            with self._side_by_side(columns) as (jt, first, end):
                 j = code.at(INT64(columns.begin), columns.size, jt)
                 right, following = self._right(b, j, columns, panel)
-                with code.loop(self.tiling.count, outermost=by_rows) as it:
+                with code.range(first, end) as it:
                     i = code.at(INT64(0), height, it)
                     rows = self._rows(i)
                     c, step = spare, widest
@@ -138,15 +141,26 @@ class Product:
                             place = builder.gep(c, [code.at(INT64(0), step, r)])
                             self._follow(place, builder.add(i, r), j, columns)
 
-    def _shares(self, columns: Columns, a: _Left) -> tuple[bool, bool]:
-        """Whether a team shares the tiles side by side, or those one below the other."""
-        if self.stack:
-            return False, False
-        # A copied left factor has only the tiles of a thread's own; a copied panel is of use for
-        # all tiles below each other.
-        own = a.inner == self.tiling.height
-        by_columns = self._copies() and not own and columns.count % self.code.team == 0
-        return by_columns, not by_columns
+    @contextmanager
+    def _side_by_side(self, columns: Columns) -> Generator[tuple[Value, Value, Value]]:
+        """A loop over tiles side by side, and from which to which those below each go.
+
+        Threads that share them take as many tiles each, one below the other: most of what lies
+        to the right of a tile is then copied by one of them.
+        """
+        code, builder, count = self.code, self.code.builder, INT64(self.tiling.count)
+        if self.stack or not code.share:
+            with code.loop(columns.count) as jt:
+                yield jt, INT64(0), count
+            return
+        begin, end = code.part(columns.count * self.tiling.count)
+        above = builder.add(end, INT64(self.tiling.count - 1))
+        with code.range(builder.udiv(begin, count), builder.udiv(above, count)) as jt:
+            before = builder.mul(jt, count)
+            first, last = builder.sub(begin, before), builder.sub(end, before)
+            first = builder.select(builder.icmp_signed("<", first, INT64(0)), INT64(0), first)
+            last = builder.select(builder.icmp_signed("<", last, count), last, count)
+            yield jt, first, last
 
     def _copies(self) -> bool:
         """Whether the right factor is copied, a panel of columns at a time.

@@ -38,16 +38,17 @@ _SIGNATURE = ir.FunctionType(
         _DOUBLE.as_pointer(),  # reported
         _POINTER,  # scratch
         INT64,  # thread
+        INT64,  # how many threads
     ],
 )
 
 
 class StepLoop:
-    """``steps(addresses, order, rates, count, objective, reported, scratch, thread)``.
+    """``steps(addresses, order, rates, count, objective, reported, scratch, thread, team)``.
 
     It returns how many steps were done. The rows of a step are gathered in the scratch memory.
-    Threads of a team run it side by side: each kernel that is worth it is shared, the first thread
-    does the rest, and all wait for one another before what another thread has computed is read.
+    The threads of a team run it side by side: each kernel that is worth it is shared, the first
+    thread does the rest, and all wait for one another before what another has computed is read.
     """
 
     def __init__(
@@ -57,9 +58,8 @@ class StepLoop:
         whole: bool,
         losses: Sequence[Node],
         targets: dict[Node, int],
-        team: int,
     ) -> None:
-        self.schedule, self.losses, self.team = schedule, losses, team
+        self.schedule, self.losses = schedule, losses
         arguments = schedule.arguments
         last = len(arguments) - 1
         gathered = [i for i in range(carried, last) if not whole]
@@ -82,19 +82,19 @@ class StepLoop:
     def text(self) -> str:
         """The module with the functions ``steps`` and ``scratch_size``."""
         self.module = ir.Module("loops")
-        kernels = Kernels(self.module, self.schedule, self.team)
+        kernels = Kernels(self.module, self.schedule, share=True)
         made = {
             kernel: kernels.emit(kernel)
             for kernel in self.schedule.kernels
             if kernel.kind != "gate"
         }
         self.function: Any = ir.Function(self.module, _SIGNATURE, "steps")
-        table, self.order, self.rates, self.count, *losses, self.scratch, self.thread = (
-            self.function.args
-        )
-        self.table = table
+        self.table, self.order, self.rates, self.count = self.function.args[:4]
+        *losses, self.scratch, self.thread, self.team = self.function.args[4:]
+        self.shares = any(emitted.shared for emitted in made.values())
+        self.common, self.own = kernels.common, kernels.own
         self._emit(made, losses)
-        emit_size(self.module, self.schedule.size + kernels.work)
+        emit_size(self.module, self.schedule.size + kernels.common, kernels.own)
         return str(self.module)
 
     def _emit(self, made: Any, losses: Sequence[Value]) -> None:
@@ -103,7 +103,9 @@ class StepLoop:
         )
         builder: Any = ir.IRBuilder(entry)
         self.builder = builder
-        work = builder.gep(self.scratch, [INT64(self.schedule.size)])
+        common = builder.gep(self.scratch, [INT64(self.schedule.size)])
+        own = builder.gep(common, [INT64(self.common)])
+        own = builder.gep(own, [builder.mul(self.thread, INT64(self.own))])
         builder.cbranch(builder.icmp_signed(">", self.count, INT64(0)), loop, done)
 
         builder.position_at_end(loop)
@@ -123,7 +125,7 @@ class StepLoop:
                 continue
             emitted = made[kernel]
             arrays = builder.gep(self.table, [INT64(self.addresses.begin[kernel])])
-            arguments = [arrays, self.scratch, work, self.thread]
+            arguments = [arrays, self.scratch, common, own, self.thread, self.team]
             if kernel.kind == "check":
                 self._meet()
                 status = builder.call(emitted.function, arguments)
@@ -159,7 +161,7 @@ class StepLoop:
     @contextmanager
     def _first_thread(self) -> Generator[None]:
         """What only the first thread of a team does; the others have not waited for it."""
-        if self.team == 1:
+        if not self.shares:
             yield
             return
         self._apart = True
@@ -169,8 +171,8 @@ class StepLoop:
 
     def _meet(self) -> None:
         """Wait until every thread is here, if one has computed something since they last met."""
-        if self.team > 1 and self._apart:
-            self.builder.call(meeting_function(self.module, self.team), [self.scratch])
+        if self.shares and self._apart:
+            self.builder.call(meeting_function(self.module), [self.scratch, self.team])
             self._apart = False
 
     # Before and after the kernels of a step.
@@ -243,8 +245,8 @@ class StepLoop:
         self.builder.call(copy, [target, source, INT64(size), _BIT(0)])
 
 
-def emit_size(module: Any, size: int) -> None:
-    """The function ``scratch_size``, which gives the size of the scratch memory."""
-    function: Any = ir.Function(module, ir.FunctionType(INT64, []), "scratch_size")
+def emit_size(module: Any, size: int, own: int) -> None:
+    """The function ``scratch_size(team)``, which gives the size of a team's scratch memory."""
+    function: Any = ir.Function(module, ir.FunctionType(INT64, [INT64]), "scratch_size")
     builder: Any = ir.IRBuilder(function.append_basic_block())
-    builder.ret(INT64(size))
+    builder.ret(builder.add(builder.mul(function.args[0], INT64(own)), INT64(size)))

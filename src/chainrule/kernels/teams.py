@@ -1,0 +1,72 @@
+"""Threads that run native code together: how many, and how they begin and end."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+from chainrule.kernels.emission import is_worth_sharing, work
+from chainrule.kernels.schedule import Schedule
+
+__all__ = ["in_team", "processors", "threads_worth"]
+
+_SHARE = 8_000_000
+"""The operations of a step that are worth another thread."""
+
+
+def threads_worth(schedule: Schedule) -> int:
+    """How many threads a step is worth by its size."""
+    shared = [kernel for kernel in schedule.kernels if is_worth_sharing(kernel, schedule)]
+    return max(1, sum(work(kernel, schedule) for kernel in shared) // _SHARE)
+
+
+def processors() -> int:
+    """How many processors this process may use now."""
+    count: Callable[[], int | None] | None = getattr(os, "process_cpu_count", None)
+    if count is None and hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return (count or os.cpu_count)() or 1
+
+
+def in_team(run: Callable[[int, int], int], threads: int) -> int:
+    """The result of ``run(thread, team)`` in the first of several threads that run together.
+
+    If the system gives fewer threads, the team is smaller. An interruption is raised when all have
+    ended: none of them may be left waiting for another.
+    """
+    if threads == 1:
+        return run(0, 1)
+    results: dict[int, int] = {}
+    begin, team, members = threading.Event(), 0, list[threading.Thread]()
+
+    def join_in(number: int) -> None:
+        begin.wait()
+        if number < team:
+            results[number] = run(number, team)
+
+    try:
+        for number in range(threads):
+            member = threading.Thread(target=join_in, args=(number,))
+            try:
+                member.start()
+            except RuntimeError:
+                break
+            members.append(member)
+        team = len(members)
+    finally:
+        begin.set()
+        _wait_for(members)
+    return results[0] if members else run(0, 1)
+
+
+def _wait_for(threads: list[threading.Thread]) -> None:
+    interruption: KeyboardInterrupt | None = None
+    for thread in threads:
+        while thread.is_alive():
+            try:
+                thread.join()
+            except KeyboardInterrupt as error:
+                interruption = error
+    if interruption is not None:
+        raise interruption
