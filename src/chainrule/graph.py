@@ -201,9 +201,10 @@ class Primitive:
     from the upstream gradient ``g``, or None for an input without one.
 
     ``kind`` is 'elementwise', 'reduction', 'contraction', 'structural', 'indexing' or 'leaf'.
-    ``show`` is the template that notation prints it by. ``ufunc`` is the NumPy or SciPy ufunc
-    that it is. ``kink(*arrays)`` is the branch it takes at each element, for those that are not
-    smooth; ``complex_value`` evaluates it on complex arrays where ``value`` cannot.
+    ``show`` is the template that notation prints it by. ``ufunc`` is the NumPy ufunc that it is;
+    ``special`` is the name of the ufunc in scipy.special, where NumPy has none. ``kink(*arrays)``
+    is the branch it takes at each element, for those that are not smooth; ``complex_value``
+    evaluates it on complex arrays where ``value`` cannot.
     """
 
     name: str
@@ -213,6 +214,7 @@ class Primitive:
     show: str
     doc: str
     ufunc: Any = None
+    special: str | None = None
     rule: Pullback | None = None
     differentiable: bool = True
     domain: Any = None
@@ -264,6 +266,7 @@ def primitive(
     kind: str = "elementwise",
     shape: ShapeRule | None = None,
     ufunc: Any = None,
+    special: str | None = None,
     name: str | None = None,
     differentiable: bool = True,
     domain: Any = None,
@@ -276,11 +279,12 @@ def primitive(
         made = Primitive(
             name=name or value.__name__,
             value=value,
-            shape=shape or (elementwise if ufunc is None else _elementwise_of(ufunc)),
+            shape=shape or _shape_rule(ufunc, special),
             kind=kind,
             show=show,
             doc=(value.__doc__ or "").strip(),
             ufunc=ufunc,
+            special=special,
             differentiable=differentiable,
             domain=domain,
             kink=kink,
@@ -301,16 +305,22 @@ def elementwise(*nodes: Node) -> Spec:
     return first.shape, first.dtype
 
 
-def _elementwise_of(ufunc: Any) -> ShapeRule:
+def _shape_rule(ufunc: Any, special: str | None) -> ShapeRule:
     """The shape rule of a ufunc; of whole numbers and truth values it may make another dtype."""
 
-    def rule(*nodes: Node) -> Spec:
+    def of_numpy(*nodes: Node) -> Spec:
         shape, dtype = elementwise(*nodes)
         if dtype.kind != "f":
             dtype = ufunc.resolve_dtypes((dtype,) * ufunc.nin + (None,))[-1]
         return shape, dtype
 
-    return rule
+    def of_scipy(*nodes: Node) -> Spec:
+        shape, dtype = elementwise(*nodes)
+        return shape, dtype if dtype.kind == "f" else np.dtype(np.float64)
+
+    if special is not None:
+        return of_scipy
+    return elementwise if ufunc is None else of_numpy
 
 
 # Leaves: an argument of the graph, and a constant.

@@ -45,7 +45,11 @@ def mixed(function, a, b):
 # Every ufunc at every special value: the value is the ufunc's own, to the bit.
 
 SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, INF, -INF, NAN, TINY, -TINY, HUGE, -HUGE, 1e3, -1e3])
-UFUNCS = [name for name, each in registry.items() if each.ufunc and name != "matmul"]
+UFUNCS = {
+    name: each.ufunc or getattr(scipy.special, each.special)
+    for name, each in registry.items()
+    if (each.ufunc or each.special) and name not in ("matmul", "expit")
+}
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -56,10 +60,45 @@ def test_values_are_the_ufuncs(name, dtype):
         points = SPECIAL.astype(dtype)
         if name.startswith("logical_"):
             points = points != 0
-        grid = np.meshgrid(*[points] * primitive.ufunc.nin, indexing="ij")
+        grid = np.meshgrid(*[points] * UFUNCS[name].nin, indexing="ij")
         nodes = [argument("x", a.shape, a.dtype) for a in grid]
         [value] = evaluate_nodes([primitive(*nodes)], dict(zip(nodes, grid, strict=True)))
         assert_same_bits(value, SPECS[name].oracle(*grid))
+
+
+# expit is computed without SciPy.
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_expit_is_scipys_within_its_bound(dtype):
+    points = np.concatenate([np.linspace(-800, 50, 20_001), np.linspace(-20, 20, 20_001), SPECIAL])
+    with np.errstate(over="ignore"):
+        points = points.astype(dtype)
+    value, expected = p.expit.value(points), scipy.special.expit(points)
+    assert value.dtype == dtype
+    # Below −708 (−87 in single precision) what is left is next to 0.
+    np.testing.assert_allclose(value, expected, rtol=5 * np.finfo(dtype).eps, atol=1e-37)
+    exact = np.array([0.0, -0.0, INF, -INF, NAN, TINY, -TINY, 1e3, -1e3], dtype)
+    np.testing.assert_array_equal(p.expit.value(exact), scipy.special.expit(exact))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_expit_is_within_3_ulp(dtype):
+    mpmath = pytest.importorskip("mpmath")
+    lowest = -708 if dtype is np.float64 else -87
+    points = np.linspace(lowest, 40, 3001).astype(dtype)
+    with mpmath.workprec(120):
+        exact = [1 / (1 + mpmath.exp(-mpmath.mpf(float(x)))) for x in points]
+        ulps = [
+            abs(mpmath.mpf(float(value)) - truth) / float(np.spacing(dtype(truth)))
+            for value, truth in zip(p.expit.value(points), exact, strict=True)
+        ]
+    assert max(ulps) <= 3
+
+
+def test_expit_warns_and_raises_nowhere():
+    with np.errstate(all="raise"):
+        assert p.expit.value(SPECIAL).tolist()[-4:-2] == [1.0, 0.0]
 
 
 # Slopes of functions of one input. A pair (x, slope) for each.
@@ -105,7 +144,7 @@ def test_every_elementwise_function_of_one_input_has_slopes_here():
     smooth = {
         name
         for name, each in registry.items()
-        if each.ufunc and each.ufunc.nin == 1 and each.differentiable
+        if name == "expit" or (name in UFUNCS and UFUNCS[name].nin == 1 and each.differentiable)
     }
     assert smooth == set(SLOPES)
 

@@ -101,8 +101,10 @@ def test_whole_numbers_and_truth_values(name, dtype):
     [value] = evaluate_nodes([y], dict(zip(nodes, arrays, strict=True)))
     [compiled] = Program(graph_of(nodes, [y]))(*arrays)
     assert (y.shape, y.dtype) == (expected.shape, expected.dtype)
-    assert_same_bits(value, expected)
-    assert_same_bits(compiled, expected)
+    assert_same_bits(compiled, value)
+    if not spec.ulps:
+        assert_same_bits(value, expected)
+    np.testing.assert_allclose(value, expected, rtol=4 * np.finfo(float).eps)
 
 
 # Complex values, which carry a derivative along: a choice is made by the real part, at a tie too.

@@ -416,8 +416,9 @@ def whole_numbers_and_masks_as_arguments(W, labels, mask):
 @pytest.mark.parametrize("name", CASES)
 def test_program(name: str) -> None:
     function, arguments = CASES[name]
-    # In these, NumPy sums arrays that lie otherwise in memory than the graph's.
-    nearly = ("attention", "convolution_by_columns", "losses")
+    # In these, NumPy sums arrays that lie otherwise in memory than the graph's, or SciPy's expit
+    # rounds otherwise.
+    nearly = ("attention", "convolution_by_columns", "losses", "lstm_with_gates_in_one_matrix")
     check_program(function, arguments, exact=name not in nearly)
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
-import scipy.special
 
 from chainrule.networks.choices import NONNEGATIVE, POSITIVE, Choice, Range, choose
+from chainrule.tracer import special
 
 __all__ = [
     "ACTIVATIONS",
@@ -32,9 +32,6 @@ __all__ = [
     "softplus",
     "tanh",
 ]
-
-# Typed loosely: its functions are given traced values as well as arrays.
-special: Any = scipy.special
 
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805

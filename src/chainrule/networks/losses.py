@@ -15,10 +15,10 @@ from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
-import scipy.special
 
 from chainrule.errors import SettingError
 from chainrule.networks.choices import INSIDE, POSITIVE, Range, choose, format_choice
+from chainrule.tracer import special
 
 __all__ = [
     "LOSSES",
@@ -36,10 +36,6 @@ __all__ = [
     "squared_error",
     "squared_error_sum",
 ]
-
-
-# Typed loosely: its functions are given traced values as well as arrays.
-special: Any = scipy.special
 
 
 def match_dtype(value: Any, like: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.special
 from numpy.typing import NDArray
 
 from chainrule.graph import Node, primitive
@@ -209,10 +208,17 @@ def _(g: Node, y: Node, a: Node, b: Node) -> Gradients:
     return g * expit(a - b), g * expit(b - a)
 
 
-@primitive(show="{a} · log({b})", ufunc=scipy.special.xlogy, domain=positive)
+@primitive(show="{a} · log({b})", special="xlogy", domain=positive)
 def xlogy(a: Array, b: Array) -> Array:
     """The first input times the logarithm of the second, elementwise; 0 where the first is 0."""
-    return scipy.special.xlogy(a, b)
+    return _xlogy()(a, b)
+
+
+@xlogy.specialise
+def _xlogy() -> Any:
+    from scipy.special import xlogy  # here, because SciPy takes long to import
+
+    return xlogy
 
 
 @xlogy.pullback

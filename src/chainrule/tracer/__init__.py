@@ -15,6 +15,7 @@ from chainrule.tracer import (
     questions,
     reductions,
     sequences,
+    special,
     steering,
     ufuncs,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "record",
     "reductions",
     "sequences",
+    "special",
     "steering",
     "stop_gradient",
     "trace",

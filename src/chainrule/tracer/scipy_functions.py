@@ -5,16 +5,21 @@ While a trace runs, the code of these three functions is one that looks at its a
 traced ones are recorded, all others go on to SciPy's own code. Programs that imported a function
 by name hold the same function object, so they are reached as well. When the last trace ends, the
 functions have their own code again.
+
+SciPy takes long to import and most programs do not need it, so it is not imported here. If the
+traced program does, its functions are given the other code as soon as that import is done.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from functools import partial
-from types import FunctionType
+from importlib.machinery import ModuleSpec, PathFinder
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
-import scipy.special
 
 from chainrule import primitives as p
 from chainrule.tracer.arrays import TracedArray, bind, entered, unsupported
@@ -87,11 +92,10 @@ _FIRST: dict[str, Any] = {
     "softmax": _softmax_first,
     "log_softmax": _log_softmax_first,
 }
-_SCIPY: dict[str, Any] = {name: getattr(scipy.special, name) for name in _TRACED}
-_ORIGINAL: dict[str, Any] = {
-    name: FunctionType(function.__code__, function.__globals__, name, function.__defaults__)
-    for name, function in _SCIPY.items()
-}
+_MODULE = "scipy.special"
+# SciPy's functions, and what has their own code; empty until SciPy has been imported.
+_SCIPY: dict[str, Any] = {}
+_ORIGINAL: dict[str, Any] = {}
 
 
 def choose(name: str, *arguments: Any) -> Any:
@@ -100,13 +104,52 @@ def choose(name: str, *arguments: Any) -> Any:
     return partial(entered, _TRACED[name]) if traced else _ORIGINAL[name]
 
 
+class _WhenImported:
+    """Watches for the import of scipy.special, as a finder that leaves the finding to Python's."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Where the module is, with a loader that gives its functions their traced code at last."""
+        spec = PathFinder.find_spec(name, path, target) if name == _MODULE else None
+        if spec is None or spec.loader is None:
+            return None
+        loader: Any = spec.loader
+
+        def execute(module: ModuleType) -> None:
+            del loader.exec_module  # from now on the loader's own
+            loader.exec_module(module)
+            if _watch in sys.meta_path:
+                _redirect(module)
+
+        loader.exec_module = execute
+        return spec
+
+
+_watch = _WhenImported()
+
+
+def _redirect(module: ModuleType) -> None:
+    for name in _TRACED:
+        function = getattr(module, name)
+        if name not in _SCIPY:
+            own = FunctionType(function.__code__, function.__globals__, name, function.__defaults__)
+            _SCIPY[name], _ORIGINAL[name] = function, own
+        function.__code__ = _FIRST[name].__code__
+
+
 def install() -> None:
     """Let the three functions look for traced arguments."""
-    for name, function in _SCIPY.items():
-        function.__code__ = _FIRST[name].__code__
+    module = sys.modules.get(_MODULE)
+    if module is not None and all(hasattr(module, name) for name in _TRACED):
+        _redirect(module)
+    else:
+        sys.meta_path.insert(0, _watch)
 
 
 def remove() -> None:
     """Give the three functions their own code again."""
+    if _watch in sys.meta_path:
+        sys.meta_path.remove(_watch)
     for name, function in _SCIPY.items():
         function.__code__ = _ORIGINAL[name].__code__

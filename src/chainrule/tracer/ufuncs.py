@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import Any
 
 import numpy as np
-import scipy.special
 
 from chainrule import primitives as p
 from chainrule.graph import Primitive, registry
@@ -30,6 +30,9 @@ __all__ = ["call", "store"]
 
 _BY_UFUNC: dict[Any, Primitive] = {
     each.ufunc: each for each in registry.values() if each.ufunc is not None
+}
+_BY_SPECIAL: dict[str, Primitive] = {
+    each.special: each for each in registry.values() if each.special is not None
 }
 _ALIASES: dict[Any, Primitive] = {
     np.fabs: p.absolute,
@@ -97,9 +100,11 @@ def store(target: Any, result: TracedArray, how: str) -> TracedArray:
 def _apply(ufunc: Any, operands: tuple[TracedArray, ...], dtype: Any) -> TracedArray:
     if ufunc in (np.positive, np.conjugate):
         return FUNCTIONS[np.copy](operands[0])
-    if ufunc in _COMPOSED:
-        return _COMPOSED[ufunc](*operands)
-    primitive = _BY_UFUNC.get(ufunc) or _ALIASES.get(ufunc)
+    special = _special_name(ufunc)
+    composed = _COMPOSED.get(ufunc) or _COMPOSED_SPECIAL.get(special)
+    if composed is not None:
+        return composed(*operands)
+    primitive = _BY_UFUNC.get(ufunc) or _ALIASES.get(ufunc) or _BY_SPECIAL.get(special)
     if ufunc is np.float_power:
         primitive, dtype = p.power, np.dtype("float64")
     if primitive is None or (ufunc in _ALIASES and ufunc is not np.fabs and not _boolean(operands)):
@@ -151,12 +156,6 @@ _COMPOSED: dict[Any, Any] = {
     np.radians: _times_quotient(np.pi, 180),
     np.rad2deg: _times_quotient(180, np.pi),
     np.degrees: _times_quotient(180, np.pi),
-    scipy.special.log1p: lambda x: call(np.log1p, x),
-    scipy.special.expm1: lambda x: call(np.expm1, x),
-    scipy.special.log_expit: lambda x: call(
-        np.negative, call(np.logaddexp, call(np.negative, x), 0)
-    ),
-    scipy.special.logit: lambda x: call(np.log, call(np.divide, x, call(np.subtract, 1, x))),
     np.vecdot: _vecdot,
 }
 if hasattr(np, "matvec"):  # NumPy 2.2
@@ -164,11 +163,28 @@ if hasattr(np, "matvec"):  # NumPy 2.2
     _COMPOSED[np.vecmat] = lambda a, b: FUNCTIONS[np.matmul](a[..., None, :], b)[..., 0, :]
 
 
+_COMPOSED_SPECIAL: dict[Any, Any] = {
+    "log1p": lambda x: call(np.log1p, x),
+    "expm1": lambda x: call(np.expm1, x),
+    "log_expit": lambda x: call(np.negative, call(np.logaddexp, call(np.negative, x), 0)),
+    "logit": lambda x: call(np.log, call(np.divide, x, call(np.subtract, 1, x))),
+}
+
+
+def _special_name(ufunc: Any) -> str:
+    """The name of a ufunc of scipy.special, and "" for any other.
+
+    SciPy is not imported to find out: a program that holds one of its ufuncs has done so.
+    """
+    special = sys.modules.get("scipy.special")
+    name: str = ufunc.__name__
+    return name if special is not None and getattr(special, name, None) is ufunc else ""
+
+
 def _name(ufunc: Any) -> str:
-    for name, module in (("np", np), ("scipy.special", scipy.special)):
-        if getattr(module, ufunc.__name__, None) is ufunc:
-            return f"{name}.{ufunc.__name__}"
-    return ufunc.__name__
+    if getattr(np, ufunc.__name__, None) is ufunc:
+        return f"np.{ufunc.__name__}"
+    return f"scipy.special.{ufunc.__name__}" if _special_name(ufunc) else ufunc.__name__
 
 
 def _boolean(operands: tuple[TracedArray, ...]) -> bool:
