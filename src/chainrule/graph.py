@@ -107,7 +107,8 @@ class Node:
             self.shape,
             self.dtype,
             self.source,
-            self.name or "",
+            # Not asked for: the source would be read to find it.
+            "" if self._name is None and self.source is None else self._name,
         )
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.cli.report import counted, finite, say_notes
-from chainrule.cli.screen import console, percent
+from chainrule.cli.screen import output_to, percent
 from chainrule.data import BUILTIN_NAMES, Preparation, Table, builtin, read_table
 from chainrule.errors import ChainruleError, SettingError
 from chainrule.training.files import written_whole
@@ -62,11 +62,11 @@ def run_predict(
         _print(columns)
     else:
         _write(columns, output)
-        console().print(f"{counted(len(outputs), 'prediction')} in {output}")
+        output_to().print(f"{counted(len(outputs), 'prediction')} in {output}")
     if score is not None:
         measure, value = score
         shown = percent(value) if measure == "accuracy" else f"{value:.4f}"
-        console(error=True).print(f"{measure} on {counted(len(outputs), 'row')}: {shown}")
+        output_to(error=True).print(f"{measure} on {counted(len(outputs), 'row')}: {shown}")
 
 
 def _table(model: Model, data: str, encoding: str, header: bool | None) -> Table:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table as Grid
-from rich.text import Text
 
-from chainrule.cli.screen import console, duration, number, percent
+from chainrule.cli.screen import Plain, duration, number, output_to, percent
 from chainrule.data import BUILTIN_NAMES, Preparation
 from chainrule.data.targets import NumberTarget
 from chainrule.networks.losses import loss as choose_loss
@@ -19,6 +18,9 @@ from chainrule.training.advice import Advice
 from chainrule.training.models import Model
 from chainrule.training.preparing import Prepared, Trained
 from chainrule.training.recipes import TRUTH_TABLES, optimizer_name
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = [
     "STOPPED",
@@ -127,13 +129,13 @@ STOPPED = {
 }
 
 
-def show(trained: Trained, output: Console) -> None:
+def show(trained: Trained, output: Plain | Console) -> None:
     """Print what came out: the measures, and the predictions where they are few."""
     output.print()
     output.print("\n".join(_summary(trained)))
     if len(trained.prepared.X) <= _SHOWN_ROWS:
         output.print()
-        output.print(_predictions(trained))
+        _print_predictions(trained, output)
 
 
 def _summary(trained: Trained) -> list[str]:
@@ -174,31 +176,64 @@ def score_text(preparation: Preparation, score: float) -> str:
     return f"R² {'–' if math.isnan(score) else f'{score:.4f}'}"
 
 
-def _predictions(trained: Trained) -> Grid:
-    """The rows that were trained on, as the user knows them, with what the network says."""
+def _print_predictions(trained: Trained, output: Plain | Console) -> None:
+    """Print the rows that were trained on, as the user knows them, with what the network says."""
     prepared, preparation = trained.prepared, trained.prepared.preparation
     table = prepared.table.take(prepared.rows)
     names = [*preparation.column_names] if len(preparation.column_names) <= _SHOWN_INPUTS else []
     columns = [_cells(table.column(name)) for name in (*names, preparation.target_name)]
-    columns += [[Text(cell) for cell in column] for column in _answers(trained)]
-    undecided = trained.undecided
-    if undecided is not None:
-        for cell, wrong in zip(columns[-1], undecided, strict=True):
-            cell.style = "red" if wrong else ""
+    columns += _answers(trained)
+    heads = [_short(head) for head in (*names, preparation.target_name, *_answer_names(trained))]
+    if isinstance(output, Plain):
+        output.print(
+            _aligned([[head, *column] for head, column in zip(heads, columns, strict=True)])
+        )
+    else:
+        _print_grid(heads, columns, trained.undecided, output)
+
+
+def _aligned(columns: Sequence[Sequence[str]]) -> str:
+    """Columns of texts side by side, to the right."""
+    texts: list[list[str]] = []
+    for column in columns:
+        widths = [_width(text) for text in column]
+        blank = [" " * (max(widths) - width) for width in widths]
+        texts.append([before + text for before, text in zip(blank, column, strict=True)])
+    return "\n".join("  ".join(row) for row in zip(*texts, strict=True))
+
+
+def _width(text: str) -> int:
+    """How many places a text takes where all places are as wide."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
+
+
+def _print_grid(
+    heads: list[str], columns: list[list[str]], undecided: Any, output: Console
+) -> None:
+    """Print columns on a terminal, where long cells fold and wrong answers are red."""
+    from rich.table import Table as Grid  # these here, as only a terminal needs them
+    from rich.text import Text
+
+    wrong = [False] * len(columns[-1]) if undecided is None else undecided
     grid = Grid(box=None, pad_edge=False, header_style="bold")
-    for name in (*names, preparation.target_name, *_answer_names(trained)):
-        grid.add_column(_short(name), justify="right", overflow="fold")
-    for row in zip(*columns, strict=True):
-        grid.add_row(*row)
-    return grid
+    for head in heads:
+        grid.add_column(head, justify="right", overflow="fold")
+    for is_wrong, row in zip(wrong, zip(*columns, strict=True), strict=True):
+        *others, answer = map(Text, row)
+        answer.style = "red" if is_wrong else ""
+        grid.add_row(*others, answer)
+    output.print(grid)
 
 
-def _cells(column: Any) -> list[Text]:
+def _cells(column: Any) -> list[str]:
     """A column as it stands in the table."""
     if hasattr(column, "codes"):
         words: list[str] = [_short(str(word)) for word in column.words]
-        return [Text(words[int(code)]) for code in column.codes]
-    return [Text(f"{value:g}") for value in column.values]
+        return [words[int(code)] for code in column.codes]
+    return [f"{value:g}" for value in column.values]
 
 
 def _answer_names(trained: Trained) -> list[str]:
@@ -227,25 +262,25 @@ def _rounded(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1e-3 or abs(value) >= 1e6 else f"{np.round(value, 3):g}"
 
 
-def verdict(trained: Trained, advice: Advice | None) -> Text:
-    """Whether a truth table was learned, and if not, what was found to help."""
+def verdict(trained: Trained, advice: Advice | None) -> tuple[str, str]:
+    """Whether a truth table was learned, and if not, what was found to help; and its colour."""
     undecided = trained.undecided
     assert undecided is not None
     name = trained.prepared.recipe.data.upper()
     if not undecided.any():
-        return Text(f"{name} was learned.", style="green")
+        return f"{name} was learned.", "green"
     wrong = f"{int(undecided.sum())} of {counted(len(undecided), 'output')}"
     text = f"{name} was not learned: {wrong} {'are' if undecided.sum() > 1 else 'is'} wrong or "
     text += "near one half."
     if advice is not None:
         text += f" Tried, and it was learned: {advice.option} (loss {number(advice.loss)})."
-    return Text(text, style="yellow")
+    return text, "yellow"
 
 
 def say_notes(model: Model) -> None:
     """Print, beside the output, what a person should know of the folder a model is from."""
     for note in model.notes:
-        console(error=True).print(f"Note: {note}")
+        output_to(error=True).print(f"Note: {note}")
 
 
 def as_json(

@@ -1,20 +1,25 @@
-"""What a training run shows: the heading, a line now and then, a progress bar on a terminal."""
+"""Where output goes, and what a run shows: a line now and then, a progress bar on a terminal.
+
+rich is imported where there is a terminal, or a table to fold: it takes longer than many a run.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from chainrule.training import Epoch
 
-__all__ = ["Screen", "console", "duration", "number", "percent"]
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from chainrule.cli.bar import Bar
+
+__all__ = ["Plain", "Screen", "console", "duration", "number", "output_to", "percent"]
 
 _LINES = 10
 _SECONDS_BETWEEN_DRAWINGS = 0.1
@@ -22,8 +27,34 @@ _ANY_WIDTH = 10_000
 _GAPS = ("   ", "  ", " ")
 
 
+class Plain:
+    """Output that no terminal shows: the text as it is, in no colour, of any width."""
+
+    is_terminal = is_dumb_terminal = False
+    width = _ANY_WIDTH
+
+    def __init__(self, *, error: bool = False, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._error = error
+
+    def print(self, text: str = "", *, style: str = "", soft_wrap: bool = True) -> None:
+        """Print a text; the style and the wrapping are a terminal's."""
+        if not self.quiet:
+            print(text, file=sys.stderr if self._error else sys.stdout, flush=True)
+
+
+def output_to(*, error: bool = False) -> Plain | Console:
+    """Where to print: a console on a terminal, or where colours are asked for; or else plainly."""
+    stream = sys.stderr if error else sys.stdout
+    if stream.isatty() or os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE"):
+        return console(error=error)
+    return Plain(error=error)
+
+
 def console(*, error: bool = False) -> Console:
     """A console that keeps numbers plain, wraps nothing in files, and respects NO_COLOR."""
+    from rich.console import Console  # here, as `output_to` often needs none
+
     stream = sys.stderr if error else sys.stdout
     made = Console(stderr=error, highlight=False, markup=False, emoji=False)
     if not stream.isatty():
@@ -63,20 +94,6 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-class _TimeLeft(ProgressColumn):
-    """The time that is left, in the words that the rest uses."""
-
-    max_refresh = 0.5
-
-    def render(self, task: Task) -> Text:
-        """The time left, once there is a guess."""
-        left = task.time_remaining
-        if left is None:
-            return Text("")
-        words = f"{max(round(left), 1)} s" if left < 59.5 else duration(left)
-        return Text(f"{words} left", style="dim")
-
-
 class Screen:
     """The callback that shows a run while it goes on.
 
@@ -85,7 +102,12 @@ class Screen:
     """
 
     def __init__(
-        self, output: Console, epochs: int, score: str, start: int, opening: Callable[[], None]
+        self,
+        output: Plain | Console,
+        epochs: int,
+        score: str,
+        start: int,
+        opening: Callable[[], None],
     ) -> None:
         self.output, self.opening = output, opening
         self.every = max(1, epochs // _LINES)
@@ -94,30 +116,23 @@ class Screen:
         self.score = score
         self.start = start
         self._drawn = 0.0
-        self._bar: Progress | None = None
-        self._task = TaskID(0)
+        self._bar: Bar | None = None
 
     def __enter__(self) -> Screen:
-        if sys.stdout.isatty() and self.output.is_terminal and not self.output.is_dumb_terminal:
-            self._bar = Progress(
-                BarColumn(bar_width=24, complete_style="cyan", finished_style="cyan"),
-                TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
-                TextColumn("loss {task.fields[loss]}"),
-                _TimeLeft(),
-                console=self.output,
-                transient=True,
-                auto_refresh=False,
-            )
+        output = self.output
+        if isinstance(output, Plain) or not output.is_terminal or output.is_dumb_terminal:
+            return self
+        if sys.stdout.isatty():
+            from chainrule.cli.bar import Bar  # here, as only a terminal has one
+
+            self._bar = Bar(output, self.epochs, min(self.start, self.epochs))
         return self
 
     def begin(self) -> None:
         """Print the heading and draw the bar, now that training begins."""
         self.opening()
         if self._bar is not None:
-            self._bar.start()
-            self._task = self._bar.add_task(
-                "", total=self.epochs, completed=min(self.start, self.epochs), loss="…"
-            )
+            self._bar.begin()
 
     def __exit__(
         self,
@@ -137,9 +152,7 @@ class Screen:
         now = time.monotonic()
         if now - self._drawn > _SECONDS_BETWEEN_DRAWINGS:
             self._drawn = now
-            self._bar.update(
-                self._task, completed=epoch.number + 1, loss=number(epoch.loss), refresh=True
-            )
+            self._bar.move(epoch.number + 1, number(epoch.loss))
 
     def line(self, epoch: int, values: dict[str, Any]) -> str:
         """An epoch as a line, closer together where the window is narrow."""

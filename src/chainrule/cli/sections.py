@@ -5,10 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-import shlex
-import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
@@ -46,6 +43,9 @@ class Refusal(click.ClickException):
         plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         text = f"Error: {self.message}"
         if sys.stderr.isatty():
+            import shutil  # these here, as most runs say nothing is wrong
+            import textwrap
+
             width = shutil.get_terminal_size().columns
             text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
         label = click.style("Error:", fg="red", bold=True)
@@ -125,9 +125,11 @@ def _one_message(options: Iterable[str]) -> Generator[None]:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read the output has read enough, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(1)
     except OSError as error:
+        if error.filename is None:
+            _drop_output()
         what = error.filename or "The output"
         raise Refusal(f"{what} cannot be read or written ({error.strerror or error}).") from None
     except Exception as error:  # the tree of errors is loaded only where there is one to tell
@@ -138,6 +140,11 @@ def _one_message(options: Iterable[str]) -> Generator[None]:
         raise Refusal(
             as_typed(str(error), options), 1 if isinstance(error, DivergedError) else 2
         ) from None
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere: Python would fail on it again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _sentence(text: str) -> str:
@@ -164,6 +171,8 @@ def as_typed(message: str, options: Iterable[str]) -> str:
     def typed(match: re.Match[str]) -> str:
         value = match[2] or ""
         if value[:1] in ("'", '"'):
+            import shlex
+
             value = shlex.quote(value[1:-1])
         return f"{known[match[1]]} {value}".rstrip()
 

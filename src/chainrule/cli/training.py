@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any, cast
 
 from chainrule.cli.report import as_json, heading, show, verdict
-from chainrule.cli.screen import Screen, console
+from chainrule.cli.screen import Plain, Screen, output_to
 from chainrule.errors import ModelFileError, SettingError
 from chainrule.training.advice import Advice, tried_advice
 from chainrule.training.checkpoints import Checkpoint, read_checkpoint, save_run
 from chainrule.training.models import CHECKPOINT, WEIGHTS, check_folder
 from chainrule.training.preparing import Prepared, Trained, prepare
 from chainrule.training.recipes import Recipe
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["run_train"]
 
@@ -34,7 +33,7 @@ def run_train(options: dict[str, Any], given: set[str]) -> None:
     save: Path | None = options["save"]
     plot: Path | None = options["plot"]
     resume: Path | None = options["resume"]
-    output = Console(quiet=True) if options["as_json"] else console()
+    output = Plain(quiet=True) if options["as_json"] else output_to()
     recipe, checkpoint = _recipe(options, given)
     if resume is not None and save is None:
         save = resume
@@ -59,7 +58,8 @@ def run_train(options: dict[str, Any], given: set[str]) -> None:
     advice = _advice(trained, output)
     if not options["as_json"] and trained.learned is not None:
         output.print()
-        output.print(verdict(trained, advice))
+        text, colour = verdict(trained, advice)
+        output.print(text, style=colour)
     if plot is not None:
         from chainrule.pictures import draw_run
 
@@ -180,6 +180,8 @@ def _folder(folder: Path | None) -> Generator[None]:
 
 
 def _make_folder(folder: Path) -> None:
+    import tempfile  # here, as a run that is not saved needs none
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -204,7 +206,7 @@ def _keep(trained: Trained) -> Path:
 
 def _train(
     prepared: Prepared,
-    output: Console,
+    output: Plain | Console,
     save: Path | None,
     resume: Path | None,
     checkpoint: Checkpoint | None,
@@ -236,20 +238,22 @@ def _train(
 
 
 def _resuming(folder: Path) -> str:
+    import shlex  # here, as a run that is not saved needs none
+
     return f"chainrule train --resume {shlex.quote(str(folder))}"
 
 
-def _advice(trained: Trained, output: Console) -> Advice | None:
+def _advice(trained: Trained, output: Plain | Console) -> Advice | None:
     if trained.learned is not False or trained.run.stopped in ("interrupted", "time"):
         return None
-    if output.is_terminal and not output.is_dumb_terminal:
+    if not isinstance(output, Plain) and output.is_terminal and not output.is_dumb_terminal:
         with output.status("Not learned yet: trying what helps …"):
             return tried_advice(trained.prepared.recipe)
     return tried_advice(trained.prepared.recipe)
 
 
 def _say_where(
-    trained: Trained, output: Console, save: Path | None, plot: Path | None, replaces: bool
+    trained: Trained, output: Plain | Console, save: Path | None, plot: Path | None, replaces: bool
 ) -> None:
     if save is not None and trained.run.stopped == "interrupted":
         if trained.learned is None:

@@ -6,12 +6,9 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
-from chainrule.data.binaryfiles import read_npy, read_npz, read_parquet
 from chainrule.data.builtin import BUILTIN_NAMES, Dataset
 from chainrule.data.columns import Column, NumberColumn
-from chainrule.data.frames import read_memory
 from chainrule.data.tables import Table, make_table
-from chainrule.data.textfiles import read_text
 from chainrule.data.wording import closest, listed, shown
 from chainrule.errors import DataError
 
@@ -47,6 +44,8 @@ def read_table(source: Any, *, encoding: str = "utf-8", header: bool | None = No
     if isinstance(source, str | os.PathLike):
         path = os.fspath(cast("str | os.PathLike[str]", source))
         return _read_file(path, encoding, header)
+    from chainrule.data.frames import read_memory  # here, as a built-in set needs none
+
     return read_memory(source)
 
 
@@ -60,6 +59,10 @@ def _dataset_table(dataset: Dataset) -> Table:
 
 
 def _read_file(path: str, encoding: str, header: bool | None) -> Table:
+    # Here, as a built-in set needs none of them.
+    from chainrule.data.binaryfiles import read_npy, read_npz, read_parquet
+    from chainrule.data.textfiles import read_text
+
     data = _bytes_of(path)
     name = f"the file {path if path.isprintable() else shown(path)}"
     suffix = Path(path).suffix.casefold()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -79,6 +78,8 @@ def closest(name: str, names: Sequence[str]) -> list[str]:
     >>> closest("Speces", ["width", "species"])
     ['species', 'width']
     """
+    import difflib  # here, as only what is misspelt needs it
+
     wanted = name.casefold()
 
     def likeness(candidate: str) -> float:

@@ -7,7 +7,6 @@ the program, the command line and the saved model. Nothing in the text is ever e
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -96,6 +95,7 @@ def nearest_first(name: str, choices: Iterable[str]) -> list[str]:
     >>> nearest_first("rleu", ["tanh", "relu", "elu"])[0]
     'relu'
     """
+    import difflib  # here, as only what is misspelt needs it
 
     def unlikeness(choice: str) -> float:
         matcher = difflib.SequenceMatcher(None, name.lower(), choice.lower())

@@ -21,7 +21,7 @@ from chainrule.tracer import (
 )
 from chainrule.tracer.arrays import TracedArray, bind
 from chainrule.tracer.leaks import active_contexts, depends
-from chainrule.tracer.operands import is_traced
+from chainrule.tracer.operands import is_masked, is_traced
 from chainrule.tracer.trace import Recording, named, record, stop_gradient, trace
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "creation",
     "depends",
     "indexing",
+    "is_masked",
     "is_traced",
     "joining",
     "methods",

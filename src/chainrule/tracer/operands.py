@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "check_dtype",
     "common_dtype",
     "contains_traced",
+    "is_masked",
     "is_traced",
     "plain_array",
     "python_type",
@@ -60,7 +62,7 @@ def plain_array(value: Any, what: str) -> NDArray[Any]:
             f"{what} that is a np.matrix, where * is the matrix product,",
             "Convert it with np.asarray and write @ for products.",
         )
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked(value):
         raise unsupported(f"{what} that is a masked array", "Fill it and pass the mask beside it.")
     if hasattr(value, "to_numpy"):
         library = type(value).__module__.partition(".")[0]
@@ -71,6 +73,12 @@ def plain_array(value: Any, what: str) -> NDArray[Any]:
     array = _as_array(value)
     check_dtype(array.dtype, what)
     return array
+
+
+def is_masked(value: Any) -> bool:
+    """Whether a value is a masked array, without importing what nobody has imported: numpy.ma."""
+    masked: Any = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(value, masked.MaskedArray)
 
 
 def check_dtype(dtype: np.dtype[Any], what: str) -> None:

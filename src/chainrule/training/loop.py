@@ -16,7 +16,6 @@ from chainrule.interpreter import compile_graph
 from chainrule.networks import Network
 from chainrule.pytrees import Structure, flatten
 from chainrule.training.batches import Batches, take
-from chainrule.training.divergence import Moment, diverged, find
 from chainrule.training.evaluation import Evaluation
 from chainrule.training.interruption import Interruption, interruptible
 from chainrule.training.settings import Settings
@@ -224,6 +223,8 @@ class Loop:
         first: bool,
         ended: bool = False,
     ) -> DivergedError:
+        from chainrule.training.divergence import Moment, diverged, find  # here, as few diverge
+
         clipped = self.settings.clip_norm is not None or self.settings.clip_value is not None
         network = isinstance(self.objective.model, Network)
         moment = Moment(epoch, rate, first, ended, clipped, network)

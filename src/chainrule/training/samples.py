@@ -15,6 +15,7 @@ from chainrule.networks import Network
 from chainrule.networks.inputs import all_finite, check_targets, check_values
 from chainrule.networks.losses import Loss
 from chainrule.pytrees import flatten
+from chainrule.tracer import is_masked
 
 __all__ = ["Samples", "check_reported", "chosen_dtype"]
 
@@ -165,7 +166,7 @@ def _targets(model: Network, y: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def _numbers(values: Any, what: str) -> Array:
-    if isinstance(values, np.ma.MaskedArray):
+    if is_masked(values):
         raise DataError(f"{what} is a masked array. Fill or remove the masked values first.")
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise DataError(f"{what} is a sparse matrix. Give its numbers: {what[-1]}.toarray().")
