@@ -13,6 +13,7 @@ from chainrule.cli.sections import (
     Number,
     Program,
     fractions,
+    importing,
     names,
     option,
     whole_numbers,
@@ -200,7 +201,8 @@ def train(ctx: click.Context, **options: Any) -> None:
     DATA is a built-in set (xor, and, or, parity, moons, circles, spirals, sine) or a file: CSV,
     Parquet, .npz or .npy.
     """
-    from chainrule.cli.training import run_train
+    with importing():
+        from chainrule.cli.training import run_train
 
     given = {
         name
@@ -225,7 +227,8 @@ def predict(**options: Any) -> None:
     The predictions are printed as CSV; where DATA has the target too, how good they are goes to
     standard error.
     """
-    from chainrule.cli.prediction import run_predict
+    with importing():
+        from chainrule.cli.prediction import run_predict
 
     run_predict(**options)
 
@@ -235,6 +238,7 @@ def predict(**options: Any) -> None:
 @option("Result", "--json", "as_json", is_flag=True, help="Print the description as JSON.")
 def show(model: Path, as_json: bool) -> None:
     """Show the layers of the MODEL in a folder, and how it was trained."""
-    from chainrule.cli.showing import run_show
+    with importing():
+        from chainrule.cli.showing import run_show
 
     run_show(model, as_json)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import re
 import sys
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
-__all__ = ["DataCommand", "Number", "Program", "fractions", "names", "option", "whole_numbers"]
+__all__ = [
+    "DataCommand",
+    "Number",
+    "Program",
+    "fractions",
+    "importing",
+    "names",
+    "option",
+    "whole_numbers",
+]
 
 INTERRUPTED = 130
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
@@ -106,6 +116,18 @@ class DataCommand(click.Command):
 
 
 @contextmanager
+def importing() -> Generator[None]:
+    """Import in the block without looking for garbage a hundred times, as there is next to none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextmanager
 def _one_message(options: Iterable[str]) -> Generator[None]:
     """Turn what can go wrong into a `Refusal`, with the options in it as they are typed."""
     try:
@@ -144,7 +166,8 @@ def _one_message(options: Iterable[str]) -> Generator[None]:
 
 def _drop_output() -> None:
     """Let what is still to be written go nowhere: Python would fail on it again at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(io.UnsupportedOperation):  # no file at all
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _sentence(text: str) -> str:
