@@ -14,49 +14,11 @@ import sys
 import time
 
 import numpy as np
+from notebook import X, Y, notebook
 
 from chainrule import Network, train
 
 LIMIT = 2.0
-X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-Y = np.array([[0], [1], [1], [0]])
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def sigmoid_derivative(x):
-    return sigmoid(x) * (1 - sigmoid(x))
-
-
-def notebook(epochs):
-    """The notebook's loop, line by line."""
-    np.random.seed(42)
-    W1, b1 = np.random.randn(2, 2), np.zeros((1, 2))
-    W2, b2 = np.random.randn(2, 1), np.zeros((1, 1))
-    for _ in range(epochs):
-        z1 = X @ W1 + b1
-        a1 = sigmoid(z1)
-        z2 = a1 @ W2 + b2
-        a2 = sigmoid(z2)
-        loss = np.mean((Y - a2) ** 2)  # noqa: F841 - computed, as there
-        d_loss_a2 = 2 * (a2 - Y)
-        d_a2_z2 = sigmoid_derivative(z2)
-        d_z2_W2 = a1
-        d_loss_z2 = d_loss_a2 * d_a2_z2
-        d_loss_W2 = d_z2_W2.T @ d_loss_z2
-        d_loss_b2 = np.sum(d_loss_z2, axis=0, keepdims=True)
-        d_loss_a1 = d_loss_z2 @ W2.T
-        d_a1_z1 = sigmoid_derivative(z1)
-        d_loss_z1 = d_loss_a1 * d_a1_z1
-        d_loss_W1 = X.T @ d_loss_z1
-        d_loss_b1 = np.sum(d_loss_z1, axis=0, keepdims=True)
-        W2 -= 0.1 * d_loss_W2
-        b2 -= 0.1 * d_loss_b2
-        W1 -= 0.1 * d_loss_W1
-        b1 -= 0.1 * d_loss_b1
-    return {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
 
 
 def interpreted(epochs):

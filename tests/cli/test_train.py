@@ -288,16 +288,52 @@ def test_pictures(run, tmp_path, suffix):
     assert start.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix])
 
 
-def test_help_needs_neither_numpy_nor_rich():
+def loaded_by(*arguments: str, **variables: str) -> set[str]:
+    """The modules that a command has loaded, and the packages that they are of."""
     code = (
         "import sys; from chainrule.cli import main\n"
-        "try: main(['train', '--help'])\n"
-        "except SystemExit: pass\n"
-        "print(sorted({'numpy', 'rich', 'scipy', 'polars', 'matplotlib'} & set(sys.modules)))"
+        f"try: main({list(arguments)!r})\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print(*sys.modules)"
     )
-    python = PROGRAM.with_name("python")
-    result = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.splitlines()[-1] == "[]"
+    result = subprocess.run(
+        [PROGRAM.with_name("python"), "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(**variables),
+    )
+    modules = result.stdout.splitlines()[-1].split()
+    return {*modules, *(name.partition(".")[0] for name in modules)}
+
+
+def test_help_needs_neither_numpy_nor_rich():
+    heavy = {"numpy", "rich", "scipy", "polars", "matplotlib"}
+    assert not loaded_by("train", "--help") & heavy
+
+
+# What takes long to import, and the first command of the README has no use for.
+NOT_FOR_XOR = {
+    *("scipy", "sklearn", "polars", "pandas", "pyarrow", "matplotlib", "safetensors", "torch"),
+    *("threadpoolctl", "numpy.ma", "numpy.testing", "unittest", "csv", "difflib", "tempfile"),
+    *("chainrule.pictures", "chainrule.notation", "chainrule.certificate", "chainrule.data.frames"),
+    *("chainrule.cli.bar", "chainrule.cli.prediction", "chainrule.cli.showing"),
+    *("chainrule.data.textfiles", "chainrule.training.divergence"),
+}
+
+
+def test_xor_needs_numpy_and_little_else():
+    loaded = loaded_by("train", "xor", "--epochs", "20")
+    assert "numpy" in loaded
+    assert not loaded & NOT_FOR_XOR
+    assert "rich" not in loaded
+
+
+def test_colours_need_rich_but_not_its_progress_bar():
+    loaded = loaded_by("train", "and", FORCE_COLOR="1")
+    assert "rich.console" in loaded
+    assert not loaded & NOT_FOR_XOR
+    assert "rich.progress" not in loaded
 
 
 def test_no_colour_in_a_file_or_where_it_is_not_wanted():
