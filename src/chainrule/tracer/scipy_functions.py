@@ -144,12 +144,13 @@ def install() -> None:
     if module is not None and all(hasattr(module, name) for name in _TRACED):
         _redirect(module)
     else:
-        sys.meta_path.insert(0, _watch)
+        # A new list each time: another thread may be in the middle of the one that there is.
+        sys.meta_path = [_watch, *sys.meta_path]
 
 
 def remove() -> None:
     """Give the three functions their own code again."""
     if _watch in sys.meta_path:
-        sys.meta_path.remove(_watch)
+        sys.meta_path = [finder for finder in sys.meta_path if finder is not _watch]
     for name, function in _SCIPY.items():
         function.__code__ = _ORIGINAL[name].__code__
