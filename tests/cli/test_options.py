@@ -118,7 +118,7 @@ EFFECTS: dict[str, list[tuple[str, str, Callable[[Result, Result], bool]]]] = {
                   abs(a["loss"] - b["loss"]) < 1e-12)],
     "--max-time": [("moons", "--max-time 1e-9", lambda a, b: b["stopped"] == "time")],
 }  # fmt: skip
-ELSEWHERE = {"--save", "--plot", "--resume", "--json", "--help"}
+ELSEWHERE = {"--show-kernel", "--save", "--plot", "--resume", "--json", "--help"}
 
 
 @pytest.fixture(autouse=True)

@@ -190,6 +190,12 @@ def main() -> None:
     default="native",
     help="native: compiled for this processor; interpreter: NumPy, the reference. [native]",
 )
+@option(
+    "Result",
+    "--show-kernel",
+    is_flag=True,
+    help="Print the plan and the native code of a step, and train nothing.",
+)
 @option("Result", "--save", type=_PATH, metavar="DIR", help="Keep the model in a folder.")
 @option("Result", "--plot", type=_PATH, metavar="FILE", help="Save a picture: .png, .svg or .pdf.")
 @option("Result", "--resume", type=_PATH, metavar="DIR", help="Go on with a run that was saved.")

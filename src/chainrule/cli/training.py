@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from chainrule.cli.kernels import show_kernels
 from chainrule.cli.report import as_json, heading, show, verdict
 from chainrule.cli.screen import Plain, Screen, output_to
 from chainrule.errors import ModelFileError, SettingError
@@ -35,6 +36,8 @@ def run_train(options: dict[str, Any], given: set[str]) -> None:
     resume: Path | None = options["resume"]
     output = Plain(quiet=True) if options["as_json"] else output_to()
     recipe, checkpoint = _recipe(options, given)
+    if options["show_kernel"]:
+        _refuse_beside_kernels(recipe, options)
     if resume is not None and save is None:
         save = resume
     if plot is not None:
@@ -46,6 +49,9 @@ def run_train(options: dict[str, Any], given: set[str]) -> None:
     prepared = prepare(recipe)
     if checkpoint is not None:
         _check_same_data(prepared, checkpoint, resume)
+    if options["show_kernel"]:
+        show_kernels(prepared, as_json=options["as_json"])
+        return
     replaces = save is not None and resume is None and (save / WEIGHTS).exists()
     with _folder(save):
         trained = _train(prepared, output, save, resume, checkpoint)
@@ -71,6 +77,20 @@ def run_train(options: dict[str, Any], given: set[str]) -> None:
     if trained.run.stopped == "interrupted":
         sys.stdout.flush()
         sys.exit(_INTERRUPTED)
+
+
+def _refuse_beside_kernels(recipe: Recipe, options: dict[str, Any]) -> None:
+    for name in ("save", "plot", "resume"):
+        if options[name] is not None:
+            raise SettingError(
+                f"--show-kernel trains nothing, so there is nothing for --{name}: leave one of the "
+                "two out."
+            )
+    if recipe.engine != "native":
+        raise SettingError(
+            "--show-kernel shows native code, and --engine interpreter has none: leave one of the "
+            "two out."
+        )
 
 
 def _recipe(options: dict[str, Any], given: set[str]) -> tuple[Recipe, Checkpoint | None]:

@@ -72,6 +72,8 @@ class NativeEngine:
 
     def __init__(self) -> None:
         self._told: set[str] = set()
+        self.made: list[WholeSteps | LoopSteps] = []
+        """The training steps that were made ready, in order."""
 
     def __call__(self, graph: Graph) -> Callable[..., list[Array]]:
         """A graph made ready to run: a function of the arguments' arrays.
@@ -98,7 +100,8 @@ class NativeEngine:
         if graph.guards:
             graph = halting(graph)
         form = WholeSteps if kind == "whole" else LoopSteps
-        return form(graph, carried, rows, whole)
+        self.made.append(form(graph, carried, rows, whole))
+        return self.made[-1]
 
     def _kind(self, graph: Graph) -> str:
         if any(guard.node.dtype.kind != "b" or guard.node.ndim for guard in graph.guards):

@@ -119,9 +119,9 @@ class LoopSteps:
         targets = {node: i for i, node in enumerate(new) if node is not graph.arguments[i]}
         self.schedule = Schedule(graph.arguments, list(targets), targets, losses)
         self._worth = threads_worth(self.schedule)
-        self._loop = StepLoop(self.schedule, carried, whole, losses, targets)
+        self.loop = StepLoop(self.schedule, carried, whole, losses, targets)
         name = f"loop steps {carried} {rows} {whole}\n"
-        code = compiled(name + graph_key(graph), self._loop.text, REGISTERS)
+        code = compiled(name + graph_key(graph), self.loop.text, REGISTERS)
         integer, pointer = ctypes.c_int64, ctypes.c_void_p
         kinds = [*[pointer] * 3, integer, *[pointer] * 3, integer, integer]
         self._run = code.function("steps", integer, *kinds)
@@ -156,7 +156,7 @@ class LoopSteps:
         threads = self.threads
         with self._scratch.taken(threads) as scratch:
             scratch[:HEADER] = 0
-            table = self._loop.addresses.table([*carried, *data], scratch)
+            table = self.loop.addresses.table([*carried, *data], scratch)
             places = [array.ctypes.data for array in (table, order, rates)]
             results = [array.ctypes.data for array in (objective, reported, scratch)]
 

@@ -83,7 +83,7 @@ class StepLoop:
         """The module with the functions ``steps`` and ``scratch_size``."""
         self.module = ir.Module("loops")
         kernels = Kernels(self.module, self.schedule, share=True)
-        made = {
+        made = self.kernels = {
             kernel: kernels.emit(kernel)
             for kernel in self.schedule.kernels
             if kernel.kind != "gate"

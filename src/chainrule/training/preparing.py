@@ -22,6 +22,7 @@ from chainrule.training.models import Model
 from chainrule.training.recipes import CLASSIC, TRUTH_TABLES, Recipe
 from chainrule.training.refusals import refuse_too_large, refuse_unsuited, refuse_without_effect
 from chainrule.training.state import Run
+from chainrule.training.steps import Engine
 from chainrule.training.training import train
 
 __all__ = ["Prepared", "Trained", "prepare"]
@@ -61,8 +62,9 @@ class Prepared:
         callbacks: Sequence[Callable[..., Any]] = (),
         checkpoint: Path | None = None,
         resume: Path | None = None,
+        engine: Engine | None = None,
     ) -> Trained:
-        """Train by the recipe."""
+        """Train by the recipe, or by another ``engine`` than the one it names."""
         recipe = self.recipe
         run = train(
             self.network,
@@ -88,7 +90,7 @@ class Prepared:
             report=recipe.report,
             task=self.preparation.task,
             dtype=recipe.dtype,
-            engine=recipe.engine,
+            engine=engine or recipe.engine,
             checkpoint=checkpoint,
             resume=resume,
             note={"recipe": recipe.to_json(), "data": self.digest},
