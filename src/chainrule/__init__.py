@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chainrule.networks import Network
     from chainrule.tracer import stop_gradient, trace
     from chainrule.training import train
+    from chainrule.training.population import Population
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ __all__ = [  # noqa: RUF022 - in layer order
     "check_gradients",
     "Network",
     "train",
+    "Population",
 ]
 
 _MODULES = {
@@ -49,6 +51,7 @@ _MODULES = {
     "check_gradients": "certificate",
     "Network": "networks",
     "train": "training",
+    "Population": "training.population",
 }
 
 

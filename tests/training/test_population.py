@@ -356,3 +356,26 @@ def test_a_seed_that_is_none_is_refused() -> None:
     population = Population(xor_network(), X, Y, seeds=[-1], **descent())
     with pytest.raises(SettingError, match="seed=-1 cannot be used"):
         population.run()
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "adam"])
+@pytest.mark.parametrize("batch_size", [None, 7])
+@pytest.mark.parametrize("hidden", [4, 40])
+def test_a_network_of_a_population_is_the_network_that_is_trained_alone(
+    hidden: int, batch_size: int | None, optimizer: str
+) -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(40, 3))
+    targets = np.tanh(inputs @ rng.normal(size=(3, 2)))
+    network = Network([3, hidden, 2], activation="tanh")
+    settings: dict[str, Any] = {
+        "optimizer": optimizer, "learning_rate": 0.05, "epochs": 9, "batch_size": batch_size,
+    }  # fmt: skip
+    run = Population(network, inputs, targets, seeds=range(3), record_every=1, **settings).run()
+    for i in range(3):
+        start = network.initialize(i)
+        alone = train(network, inputs, targets, parameters=start, **settings)
+        for name, value in alone.parameters.items():
+            assert run.parameters[name][i].tobytes() == value.tobytes()
+        assert run.losses is not None
+        assert run.losses[i].tolist() == alone.history["loss"].tolist()
