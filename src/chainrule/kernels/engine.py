@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from chainrule.graph import Graph, Node
 from chainrule.interpreter import Program
 from chainrule.kernels.branches import checked, halting
-from chainrule.kernels.loops import LoopProgram, LoopSteps, unsupported_in_loops
 from chainrule.kernels.rules import unsupported
 from chainrule.kernels.whole import WholeProgram, WholeSteps
+
+if TYPE_CHECKING:
+    from chainrule.kernels.loops import LoopSteps
 
 __all__ = ["NativeEngine", "NotCompiledWarning", "is_small"]
 
@@ -83,7 +85,10 @@ class NativeEngine:
         kind = self._kind(graph)
         if kind == "interpreted":
             return Program(graph)
-        form = WholeProgram if kind == "whole" else LoopProgram
+        if kind == "whole":
+            form = WholeProgram
+        else:
+            from chainrule.kernels.loops import LoopProgram as form  # a small graph needs none
         return checked(graph, form) if graph.guards else form(graph)
 
     def steps(
@@ -99,7 +104,10 @@ class NativeEngine:
             return None
         if graph.guards:
             graph = halting(graph)
-        form = WholeSteps if kind == "whole" else LoopSteps
+        if kind == "whole":
+            form = WholeSteps
+        else:
+            from chainrule.kernels.loops import LoopSteps as form  # a small graph needs none
         self.made.append(form(graph, carried, rows, whole))
         return self.made[-1]
 
@@ -110,6 +118,8 @@ class NativeEngine:
             return "interpreted"
         if is_small(graph) and not any(unsupported(node) for node in graph.nodes()):
             return "whole"
+        from chainrule.kernels.loops import unsupported_in_loops  # a small graph needs none
+
         reasons = [unsupported_in_loops(node) for node in graph.nodes()]
         reason = next((each for each in reasons if each is not None), None)
         if reason is None:
