@@ -315,7 +315,7 @@ def test_help_needs_neither_numpy_nor_rich():
 # What takes long to import, and the first command of the README has no use for.
 NOT_FOR_XOR = {
     *("scipy", "sklearn", "polars", "pandas", "pyarrow", "matplotlib", "safetensors", "torch"),
-    *("threadpoolctl", "numpy.ma", "numpy.testing", "unittest", "csv", "difflib", "tempfile"),
+    *("threadpoolctl", "numpy.ma", "numpy.testing", "unittest", "csv", "difflib"),
     *("chainrule.pictures", "chainrule.notation", "chainrule.certificate", "chainrule.data.frames"),
     *("chainrule.cli.bar", "chainrule.cli.prediction", "chainrule.cli.showing"),
     *("chainrule.data.textfiles", "chainrule.training.divergence"),

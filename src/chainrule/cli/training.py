@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from chainrule.cli.kernels import show_kernels
 from chainrule.cli.report import as_json, heading, show, verdict
 from chainrule.cli.screen import Plain, Screen, output_to
 from chainrule.errors import ModelFileError, SettingError
@@ -50,6 +49,8 @@ def run_train(options: dict[str, Any], given: set[str]) -> None:
     if checkpoint is not None:
         _check_same_data(prepared, checkpoint, resume)
     if options["show_kernel"]:
+        from chainrule.cli.kernels import show_kernels  # which prints formulas
+
         show_kernels(prepared, as_json=options["as_json"])
         return
     replaces = save is not None and resume is None and (save / WEIGHTS).exists()
