@@ -32,7 +32,7 @@ _WORTH_SHARING = 60_000
 def unsupported_in_loops(node: Node) -> str | None:
     """Why a node cannot be compiled as loops, or None if it can."""
     name, dtype = node.primitive.name, node.dtype
-    if dtype.kind not in "biu" and dtype.name not in ("float32", "float64"):
+    if dtype.kind not in "biuf" or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
         return f"{name} of {dtype}"
     if not dtype.isnative:
         return f"{name} of numbers in another byte order"

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from chainrule.errors import GraphError
 from chainrule.graph import Graph, Node
 from chainrule.kernels.addresses import Addresses
+from chainrule.kernels.arguments import StepArguments, inputs_of, refuse
 from chainrule.kernels.emission import Kernels, unsupported_in_loops
 from chainrule.kernels.flow import INT64
 from chainrule.kernels.fusion import Kernel
@@ -46,10 +47,12 @@ _POINTER = ir.IntType(8).as_pointer()
 class LoopProgram:
     """A graph made ready to run: call it with one array for each argument node.
 
-    Raises GraphError where an index that is computed is out of range.
+    Raises GraphError where arrays have another shape or kind than the argument nodes, and where an
+    index that is computed is out of range.
     """
 
     def __init__(self, graph: Graph) -> None:
+        refuse(graph.nodes(), unsupported_in_loops)
         self.graph = graph
         outputs = distinct(lowered(graph.outputs), set())
         targets = {node: len(graph.arguments) + i for i, node in enumerate(outputs)}
@@ -62,12 +65,8 @@ class LoopProgram:
 
     def __call__(self, *arguments: Any) -> list[Array]:
         """The outputs' arrays for the arguments' arrays."""
-        graph = self.graph
-        inputs = [
-            np.ascontiguousarray(value, dtype=node.dtype).reshape(node.shape)
-            for value, node in zip(arguments, graph.arguments, strict=True)
-        ]
-        outputs: list[Array] = [np.empty(node.shape, node.dtype) for node in graph.outputs]
+        inputs = inputs_of(self.graph, arguments)
+        outputs: list[Array] = [np.empty(node.shape, node.dtype) for node in self.graph.outputs]
         with self._scratch.taken() as scratch:
             table = self._addresses.table([*inputs, *outputs], scratch)
             status = self._run(table.ctypes.data, scratch.ctypes.data)
@@ -110,7 +109,9 @@ class LoopSteps:
     def __init__(
         self, graph: Graph, carried: int, rows: int, whole: bool, threads: int | None = None
     ) -> None:
+        refuse(graph.nodes(), unsupported_in_loops)
         self.graph, self.carried, self.rows, self.whole = graph, carried, rows, whole
+        self._arguments = StepArguments(graph, carried, rows, whole)
         self._threads = threads
         *new, loss, shown = lowered(graph.outputs)
         kept = {node for node, old in zip(new, graph.arguments, strict=False) if node is old}
@@ -145,46 +146,24 @@ class LoopSteps:
 
         ``carried`` is changed in place. ``data`` is X and y, ``order`` the rows of every step one
         after the other. It stops before the update of a step whose loss is not finite. Raises
-        GraphError where an index that is computed, such as a class number, is out of range.
+        GraphError where arrays have another shape or kind than the argument nodes, and where an
+        index that is computed, such as a class number, is out of range.
         """
-        nodes = self.graph.arguments[self.carried : -1]
-        data = [
-            np.ascontiguousarray(array, dtype=node.dtype)
-            for array, node in zip(data, nodes, strict=True)
-        ]
-        self._check(carried, data, order, len(rates))
         threads = self.threads
-        with self._scratch.taken(threads) as scratch:
+        ready = self._arguments.ready(carried, data, order, rates, [objective, reported])
+        with ready as steps, self._scratch.taken(threads) as scratch:
             scratch[:HEADER] = 0
-            table = self.loop.addresses.table([*carried, *data], scratch)
-            places = [array.ctypes.data for array in (table, order, rates)]
-            results = [array.ctypes.data for array in (objective, reported, scratch)]
+            table = self.loop.addresses.table([*steps.carried, *steps.data], scratch)
+            places = [array.ctypes.data for array in (table, steps.order, steps.rates)]
+            results = [array.ctypes.data for array in (*steps.losses, scratch)]
 
             def run(thread: int, team: int) -> int:
-                return int(self._run(*places, len(rates), *results, thread, team))
+                return int(self._run(*places, len(steps.rates), *results, thread, team))
 
             done = in_team(run, threads)
             if done < 0:
                 raise out_of_range(self.schedule, -done, scratch)
         return done
-
-    def _check(
-        self, carried: Sequence[Array], data: Sequence[Array], order: Array, steps: int
-    ) -> None:
-        for array, node in zip(carried, self.graph.arguments, strict=False):
-            assert (array.shape, array.dtype) == (node.shape, node.dtype), node
-            assert array.flags.c_contiguous, node
-            assert array.flags.writeable, node
-        rows = len(data[0])
-        assert all(len(array) == rows for array in data)
-        if self.whole:
-            assert rows == self.rows
-            return
-        used = order[: steps * self.rows]
-        assert order.dtype == np.int64
-        assert len(used) == steps * self.rows
-        inside = not steps or (used.min() >= 0 and used.max() < rows)
-        assert inside, "the order names a row that the data do not have"
 
 
 class Scratch:

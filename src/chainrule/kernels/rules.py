@@ -49,6 +49,13 @@ def unsupported(node: Node) -> str | None:
     name = node.primitive.name
     if name not in RULES and name != "argument":
         return name
+    dtype = node.dtype
+    if dtype.kind not in "biuf" or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
+        return f"{name} of {dtype}"
+    if not dtype.isnative:
+        return f"{name} of numbers in another byte order"
+    if node.size == 0:
+        return f"an empty array, {name} of shape {node.shape}"
     if node.dtype.kind not in "bf" and name not in ("argument", "constant", "cast"):
         return f"{name} of {node.dtype}"
     if name in ("getitem", "setitem", "embed") and len(node.inputs) > (name == "setitem") + 1:

@@ -21,10 +21,11 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from chainrule.graph import Graph, Node
+from chainrule.kernels.arguments import StepArguments, inputs_of, refuse
 from chainrule.kernels.block import Block, vector_type
 from chainrule.kernels.keys import graph_key
 from chainrule.kernels.machine import REGISTERS, compiled
-from chainrule.kernels.rules import emit_nodes
+from chainrule.kernels.rules import emit_nodes, unsupported
 from chainrule.kernels.tensors import Whole
 
 __all__ = ["WholeProgram", "WholeSteps"]
@@ -38,23 +39,22 @@ _POINTERS = _POINTER.as_pointer()
 
 
 class WholeProgram:
-    """A graph made ready to run: call it with one array for each argument node."""
+    """A graph made ready to run: call it with one array for each argument node.
+
+    Raises GraphError where arrays have another shape or kind than the argument nodes.
+    """
 
     def __init__(self, graph: Graph) -> None:
+        refuse(graph.nodes(), unsupported)
         self.graph = graph
         code = compiled("whole program\n" + graph_key(graph), self._text, REGISTERS)
         self._run = code.function("run", None, ctypes.c_void_p)
 
     def __call__(self, *arguments: Any) -> list[Array]:
         """The outputs' arrays for the arguments' arrays."""
-        graph = self.graph
-        inputs = [
-            _plain(value, node) for value, node in zip(arguments, graph.arguments, strict=True)
-        ]
-        outputs: list[Array] = [np.empty(node.shape, node.dtype) for node in graph.outputs]
-        arrays = [*inputs, *outputs]
-        table = (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
-        self._run(table)
+        inputs = inputs_of(self.graph, arguments)
+        outputs: list[Array] = [np.empty(node.shape, node.dtype) for node in self.graph.outputs]
+        self._run(_table([*inputs, *outputs]))
         return outputs
 
     def _text(self) -> str:
@@ -65,18 +65,21 @@ class WholeProgram:
         block = Block(module, builder)
         (table,) = function.args
         values: dict[Node, Value] = {}
+        nodes = graph.nodes()
+        used = set(nodes)
         for i, node in enumerate(graph.arguments):
-            values[node] = load(block, pointer_at(block, table, i), node)
-        emit_nodes(Whole(block), graph.nodes(), values)
+            if node in used:
+                values[node] = load(block, pointer_at(block, table, i), node)
+        emit_nodes(Whole(block), nodes, values)
         for i, node in enumerate(graph.outputs):
             store(block, pointer_at(block, table, len(graph.arguments) + i), node, values[node])
         builder.ret_void()
         return str(module)
 
 
-def _plain(value: Any, node: Node) -> Array:
-    """An argument as a contiguous array of its node's dtype."""
-    return np.ascontiguousarray(value, dtype=node.dtype)
+def _table(arrays: Sequence[Array]) -> Any:
+    """The arrays' addresses."""
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
 
 
 class WholeSteps:
@@ -88,7 +91,9 @@ class WholeSteps:
     """
 
     def __init__(self, graph: Graph, carried: int, rows: int, whole: bool) -> None:
+        refuse(graph.nodes(), unsupported)
         self.graph, self.carried, self.rows, self.whole = graph, carried, rows, whole
+        self._arguments = StepArguments(graph, carried, rows, whole)
         name = f"whole steps {carried} {rows} {whole}\n"
         code = compiled(name + graph_key(graph), self.text, REGISTERS)
         pointer = ctypes.c_void_p
@@ -108,20 +113,15 @@ class WholeSteps:
         """Run a step for each rate; how many were done.
 
         ``carried`` is changed in place. ``data`` is X and y, ``order`` the rows of every step one
-        after the other. It stops before the update of a step whose loss is not finite.
+        after the other. It stops before the update of a step whose loss is not finite. Raises
+        GraphError where arrays have another shape or kind than the argument nodes.
         """
-        arrays = [*carried, *data]
-        table = (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
-        return int(
-            self._run(
-                table,
-                order.ctypes.data,
-                rates.ctypes.data,
-                len(rates),
-                objective.ctypes.data,
-                reported.ctypes.data,
-            )
-        )
+        ready = self._arguments.ready(carried, data, order, rates, [objective, reported])
+        with ready as steps:
+            places = [array.ctypes.data for array in (steps.order, steps.rates)]
+            results = [array.ctypes.data for array in steps.losses]
+            table = _table([*steps.carried, *steps.data])
+            return int(self._run(table, *places, len(steps.rates), *results))
 
     def text(self, note: Callable[[Node], str] | None = None) -> str:
         """The code as LLVM's text, with a comment before the instructions of each node."""
@@ -238,9 +238,7 @@ class _StepLoop:
             builder.store(
                 part, builder.bitcast(into, row_type.as_pointer())
             ).align = node.dtype.itemsize
-        whole = builder.load(buffer)
-        whole.align = node.dtype.itemsize
-        return whole
+        return load(block, buffer, node)
 
     def _write_loss(self, block: Block, losses: Value, step: Value, loss: Value) -> None:
         builder = block.builder
@@ -265,8 +263,10 @@ def pointer_at(block: Block, table: Value, position: int) -> Value:
 
 
 def load(block: Block, pointer: Value, node: Node) -> Value:
-    """An array from memory; truth values, bytes there, as bits."""
+    """An array from memory; truth values, bytes there, as bits; of an empty one, one nothing."""
     kind = vector_type(node.dtype, max(node.size, 1))
+    if node.size == 0:
+        return block.number(ir.VectorType(ir.IntType(1), 1) if node.dtype.kind == "b" else kind, 0)
     value = block.builder.load(block.builder.bitcast(pointer, kind.as_pointer()))
     value.align = node.dtype.itemsize
     if node.dtype.kind == "b":
@@ -276,6 +276,8 @@ def load(block: Block, pointer: Value, node: Node) -> Value:
 
 def store(block: Block, pointer: Value, node: Node, value: Value) -> None:
     """An array to memory."""
+    if node.size == 0:
+        return
     kind = vector_type(node.dtype, max(node.size, 1))
     if node.dtype.kind == "b":
         value = block.builder.zext(value, kind)
