@@ -9,7 +9,10 @@ import pytest
 
 from chainrule import Network, trace, train
 from chainrule.errors import GuardError
+from chainrule.interpreter import Program
 from chainrule.kernels.engine import NativeEngine, NotCompiledWarning, is_small
+from chainrule.kernels.machine import processor, reason_not_native
+from chainrule.kernels.population import reason_not_in_lanes
 
 RNG = np.random.default_rng(3)
 
@@ -54,3 +57,19 @@ def test_a_branch_is_noticed() -> None:
     assert run(np.full(4, 3.0))[0] == 12
     with pytest.raises(GuardError, match=r"a value that steers it was True .* it is False"):
         run(np.full(4, -3.0))
+
+
+def test_without_fused_multiply_adds_everything_is_interpreted_and_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    features = ",".join(each for each in processor()[1].split(",") if each != "+fma")
+    monkeypatch.setattr("chainrule.kernels.machine.processor", lambda: ("x86-64", features))
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    graph, engine = trace(lambda x: np.sum(x * x), np.arange(4.0)), NativeEngine()
+    with pytest.warns(NotCompiledWarning, match="a processor without fused multiply-add"):
+        run = engine(graph)
+    assert isinstance(run, Program)
+    assert isinstance(engine(graph), Program)  # a second warning would fail the test
+    assert reason_not_in_lanes(graph) == "a processor without fused multiply-add instructions"
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert reason_not_native() is None

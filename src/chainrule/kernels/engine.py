@@ -2,7 +2,8 @@
 
 A graph is compiled whole, every array in registers, where it is small; otherwise as loops over
 buffers. A primitive that cannot be compiled leaves the whole graph to the interpreter, and that is
-said once. The choice depends on the graph alone.
+said once; so does a processor without fused multiply-adds. Else the choice depends on the graph
+alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from chainrule.graph import Graph, Node
 from chainrule.interpreter import Program
 from chainrule.kernels.branches import checked, halting
+from chainrule.kernels.machine import reason_not_native
 from chainrule.kernels.rules import unsupported
 from chainrule.kernels.whole import WholeProgram, WholeSteps
 
@@ -112,9 +114,12 @@ class NativeEngine:
         return self.made[-1]
 
     def _kind(self, graph: Graph) -> str:
+        reason = reason_not_native()
         if any(guard.node.dtype.kind != "b" or guard.node.ndim for guard in graph.guards):
             # As good as every step would be another program to compile.
-            self._tell("a count or an order that depends on values")
+            reason = "a count or an order that depends on values"
+        if reason is not None:
+            self._tell(reason)
             return "interpreted"
         if is_small(graph) and not any(unsupported(node) for node in graph.nodes()):
             return "whole"

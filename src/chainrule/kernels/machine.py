@@ -17,6 +17,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ import llvmlite.binding as llvm
 
 from chainrule import __version__
 
-__all__ = ["REGISTERS", "TIDY", "Compiled", "compiled", "processor"]
+__all__ = ["REGISTERS", "TIDY", "Compiled", "compiled", "processor", "reason_not_native"]
 
 _CHECKSUM = 32
 REGISTERS = ("sroa",)
@@ -60,6 +61,18 @@ def processor() -> tuple[str, str]:
     """The processor's name and features as LLVM has them."""
     features: Any = llvm.get_host_cpu_features()
     return str(llvm.get_host_cpu_name()), str(features.flatten())
+
+
+def reason_not_native() -> str | None:
+    """Why code is not compiled for this processor, or None if it is.
+
+    The numbers are those of fused multiply-adds, and a processor that has no such instructions
+    calls a function for each: NumPy is faster then.
+    """
+    is_x86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+    if is_x86 and "+fma" not in processor()[1].split(","):
+        return "a processor without fused multiply-add instructions"
+    return None
 
 
 def _target_machine() -> Any:

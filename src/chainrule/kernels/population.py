@@ -20,7 +20,7 @@ from chainrule.graph import Graph, Node
 from chainrule.kernels.keys import graph_key
 from chainrule.kernels.laneepochs import lane_code
 from chainrule.kernels.lanes import ALIGNMENT, DIVERGED, EPOCHS, LOSS, RUNNING, LanePlan
-from chainrule.kernels.machine import REGISTERS, TIDY, compiled
+from chainrule.kernels.machine import REGISTERS, TIDY, compiled, reason_not_native
 from chainrule.kernels.mathematics import FUNCTIONS
 from chainrule.kernels.rules import unsupported
 
@@ -62,7 +62,7 @@ def reason_not_in_lanes(graph: Graph) -> str | None:
     """Why a training step cannot be compiled for lanes, or None if it can."""
     if graph.guards:
         return "a branch that depends on values"
-    reasons = (unsupported(node) for node in graph.nodes())
+    reasons = (reason_not_native(), *map(unsupported, graph.nodes()))
     return next((reason for reason in reasons if reason is not None), None)
 
 
