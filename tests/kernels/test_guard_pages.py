@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pages are prote
 ROOT = Path(__file__).parents[2]
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("code"))
+
+
+def run(cache: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tests.kernels.guarded", *arguments],
         capture_output=True,
@@ -24,18 +30,19 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=600,
         check=False,
         cwd=ROOT,
+        env={**os.environ, "CHAINRULE_CACHE": cache},
     )
 
 
 @pytest.mark.parametrize("side", ["end", "begin"])
-def test_nothing_beside_the_arrays_is_touched(side: str) -> None:
-    found = run(side)
+def test_nothing_beside_the_arrays_is_touched(side: str, cache: str) -> None:
+    found = run(cache, side)
     lines = found.stdout.splitlines() or ["nothing"]
     assert found.returncode == 0, f"it ended during: {lines[-1]}\n{found.stderr[-3000:]}"
     assert lines[-1] == "all ran"
 
 
 @pytest.mark.parametrize("side", ["end", "begin"])
-def test_what_is_beside_them_cannot_be_touched(side: str) -> None:
-    found = run("touch", side)
+def test_what_is_beside_them_cannot_be_touched(side: str, cache: str) -> None:
+    found = run(cache, "touch", side)
     assert found.returncode in (-signal.SIGSEGV, -signal.SIGBUS), found

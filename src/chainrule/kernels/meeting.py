@@ -20,9 +20,9 @@ Value = Any
 _BYTE = ir.IntType(8)
 _ARRIVED, _ROUND = 64, 128
 """Where in the scratch memory it is counted who is there, and how often all were."""
-_PATIENCE = 2000
+_PATIENCE = 300
 """So often a waiting thread looks again at once,"""
-_LONGEST = 2 * _PATIENCE
+_LONGEST = _PATIENCE + 2000
 """and till then with way given to other threads; after that it sleeps in between."""
 _SLEEP = 50
 """For so many microseconds, or a millisecond under Windows."""
