@@ -120,8 +120,10 @@ class LoopSteps:
         targets = {node: i for i, node in enumerate(new) if node is not graph.arguments[i]}
         self.schedule = Schedule(graph.arguments, list(targets), targets, losses)
         self._worth = threads_worth(self.schedule)
-        self.loop = StepLoop(self.schedule, carried, whole, losses, targets)
-        name = f"loop steps {carried} {rows} {whole}\n"
+        # The code to share a step is left out where one thread does it: it takes time to compile.
+        share = (threads or self._worth) > 1
+        self.loop = StepLoop(self.schedule, carried, whole, losses, targets, share=share)
+        name = f"loop steps {carried} {rows} {whole} {share}\n"
         code = compiled(name + graph_key(graph), self.loop.text, REGISTERS)
         integer, pointer = ctypes.c_int64, ctypes.c_void_p
         kinds = [*[pointer] * 3, integer, *[pointer] * 3, integer, integer]

@@ -47,8 +47,9 @@ class StepLoop:
     """``steps(addresses, order, rates, count, objective, reported, scratch, thread, team)``.
 
     It returns how many steps were done. The rows of a step are gathered in the scratch memory.
-    The threads of a team run it side by side: each kernel that is worth it is shared, the first
-    thread does the rest, and all wait for one another before what another has computed is read.
+    With ``share`` the threads of a team run it side by side: each kernel that is worth it is
+    shared, the first thread does the rest, and all wait for one another before what another has
+    computed is read.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class StepLoop:
         whole: bool,
         losses: Sequence[Node],
         targets: dict[Node, int],
+        *,
+        share: bool,
     ) -> None:
-        self.schedule, self.losses = schedule, losses
+        self.schedule, self.losses, self.share = schedule, losses, share
         arguments = schedule.arguments
         last = len(arguments) - 1
         gathered = [i for i in range(carried, last) if not whole]
@@ -82,7 +85,7 @@ class StepLoop:
     def text(self) -> str:
         """The module with the functions ``steps`` and ``scratch_size``."""
         self.module = ir.Module("loops")
-        kernels = Kernels(self.module, self.schedule, share=True)
+        kernels = Kernels(self.module, self.schedule, share=self.share)
         made = self.kernels = {
             kernel: kernels.emit(kernel)
             for kernel in self.schedule.kernels
