@@ -1,0 +1,1 @@
+"""Our training beside that of others: one file for each side, and what measures them."""
