@@ -35,7 +35,7 @@ def variants(problem: Problem, cores: int) -> dict[str, Callable[[], Variant]]:
     del cores
     work = problem.work
     plain = work.activation in ("sigmoid", "tanh") and work.optimizer == "gradient_descent"
-    if work.networks or not plain or work.dtype != "float64":
+    if work.networks or not plain or work.output == "softmax" or work.dtype != "float64":
         return {}
     return {
         "loops": lambda: compiled(problem),

@@ -196,27 +196,33 @@ class Crew:
 
     def _check(self, problem: Problem, result: Measurement) -> None:
         """Compare every side with the interpreter; what differs is a failure."""
-        work = problem.work
-        few = min(work.networks, _FIRST_NETWORKS)
+        few = min(problem.work.networks, _FIRST_NETWORKS)
         wanted = ours.reference(problem, few)
         for timing in result.timings:
-            side = self.side(timing.side, work.networks)
-            expected = wanted
-            if timing.side == "scikit_learn":
-                in_order = problem_of(work, shuffle=False)
-                found = side.ask("check", in_order)
-                kind = "adam(correction='rate')" if work.optimizer == "adam" else work.optimizer
-                expected = ours.reference(in_order, shuffle=False, optimizer=kind)
-            else:
-                found = side.ask("result", timing.variant)
-            if few:
-                found.parameters = [each[:few] for each in found.parameters]
-            timing.error = difference(found, expected, share_of(work))
+            timing.error = self.apart(problem, timing.side, timing.variant, wanted)
             if not timing.error <= result.tolerance:
                 result.failures.append(
                     f"{timing.side}, {timing.variant}: differs by {timing.error:.1e} from the "
                     f"reference; at most {result.tolerance:.1e} is allowed"
                 )
+
+    def apart(self, problem: Problem, name: str, variant: str, wanted: Result) -> float:
+        """How far a prepared side's result is from the one wanted.
+
+        scikit-learn draws its own order, so it and the interpreter run once more without one.
+        """
+        work = problem.work
+        side = self.side(name, work.networks)
+        if name == "scikit_learn":
+            in_order = problem_of(work, shuffle=False)
+            found = side.ask("check", in_order)
+            kind = "adam(correction='rate')" if work.optimizer == "adam" else work.optimizer
+            wanted = ours.reference(in_order, shuffle=False, optimizer=kind)
+        else:
+            found = side.ask("result", variant)
+        if work.networks:
+            found.parameters = [each[: len(wanted.parameters[0])] for each in found.parameters]
+        return difference(found, wanted, share_of(work))
 
 
 def told_errors(told: dict[str, Any]) -> dict[str, str]:

@@ -69,9 +69,13 @@ def _panel(axis: Any, name: str, lines: dict[str, list[list[float]]]) -> None:
     axis.set_axisbelow(True)
     axis.tick_params(which="minor", length=0)
     ticks = [points[0] for points in lines["ours"]]
-    axis.set_xticks(ticks, [f"{int(tick):,}" for tick in ticks])
+    axis.set_xticks(ticks, [_short(int(tick)) for tick in ticks])
     axis.minorticks_off()
     _labels(axis, lines)
+
+
+def _short(number: int) -> str:
+    return f"{number // 1000}k" if number >= 1000 and number % 1000 == 0 else str(number)
 
 
 def _labels(axis: Any, lines: dict[str, list[list[float]]]) -> None:

@@ -89,7 +89,9 @@ def _stay_on(cores: list[int]) -> None:
 
 def _environment(threads: int) -> dict[str, str]:
     """Threads as many as cores; no setting that would make a library choose a slower kernel."""
-    environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS), "JAX_PLATFORMS": "cpu"}
+    given = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([str(BENCHMARKS), *([given] if given else [])])
+    environment = {**os.environ, "PYTHONPATH": path, "JAX_PLATFORMS": "cpu"}
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "XLA_FLAGS"):
         environment.pop(name, None)
     return {**environment, **dict.fromkeys(_THREADS, str(threads))}
