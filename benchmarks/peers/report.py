@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def described(machine: dict[str, Any], versions: dict[str, str], peaks: dict[str
     )
     if peaks:
         text += f" The measured peak, a large product of matrices, is {measured}."
-    return text
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 EXPLAINED = """\
@@ -129,7 +130,7 @@ def document(
         )
         parts += [
             f"## {measured.work.name}, {ON[measured.cores]}",
-            what,
+            textwrap.fill(what, 100, break_on_hyphens=False),
             work_table(measured, peaks[f"{measured.cores} {measured.work.dtype}"]),
             *_tried(measured),
         ]
@@ -139,8 +140,9 @@ def document(
 METHOD = """\
 - *to ours* is the side's best time divided by ours: more than 1 means that we are faster.
 - *first run* is the time to get ready and to run once, with all that is compiled.
-- *operations* counts, for each sample of each step, 2mnk for a product of matrices and one for
-  every element of an elementwise operation or of what is summed, a call of `exp` as one too.
+- *operations* are those of a step's graph: 2mnk for a product of matrices, and one for every
+  element of an elementwise operation or of what is summed; a call of `exp` is one too. The peak is
+  that of NumPy's or PyTorch's product of 2048 × 2048 matrices, whichever is faster, in the same run.
 - *difference* is the largest difference from the reference of a weight, or of the loss of the last
   epoch, relative to the largest weight. It may be 50 roundings for each step. In float32 with relu
   it is that of 95 % of the weights: on which side of the kink a sum falls that is nearly 0 is then
@@ -161,7 +163,8 @@ def _tried(measured: Measurement) -> list[str]:
                 for form, value in each.tried.items()
             )
             lines.append(f"{SHORT[each.side]}: {', '.join(forms)}.")
-    return [f"Tried, in a first look: {' '.join(lines)}"] if lines else []
+    text = f"Tried, in a first look: {' '.join(lines)}"
+    return [textwrap.fill(text, 100, break_on_hyphens=False)] if lines else []
 
 
 def written(path: Path, section: str) -> None:

@@ -51,7 +51,7 @@ IMAGES = Work(
     "relu",
     "softmax",
     "categorical_cross_entropy",
-    "random",
+    "classes",
     3200,
     32,
     epochs=2,
