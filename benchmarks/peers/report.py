@@ -142,7 +142,7 @@ METHOD = """\
 - *first run* is the time to get ready and to run once, with all that is compiled.
 - *operations* are those of a step's graph: 2mnk for a product of matrices, and one for every
   element of an elementwise operation or of what is summed; a call of `exp` is one too. The peak is
-  that of NumPy's or PyTorch's product of 2048 × 2048 matrices, whichever is faster, in the same run.
+  that of NumPy's or PyTorch's product of 2048 × 2048 matrices, the faster of the two, in this run.
 - *difference* is the largest difference from the reference of a weight, or of the loss of the last
   epoch, relative to the largest weight. It may be 50 roundings for each step. In float32 with relu
   it is that of 95 % of the weights: on which side of the kink a sum falls that is nearly 0 is then
