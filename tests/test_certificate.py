@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import scipy.special
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chainrule import Network, check_gradients, grad, stop_gradient
@@ -161,6 +161,13 @@ def test_a_function_that_refuses_doubles_is_compared_in_single_precision():
     assert certificate, str(certificate)
     assert "f does not run in double precision (TypeError: only float32)" in certificate.notes[0]
     assert not check_gradients(f, x, gradient=2 * np.cos(x))
+
+    def deeper(x):
+        return f(np.exp(np.tanh(x) * x))
+
+    certificate = check_gradients(deeper, x)
+    assert certificate, str(certificate)
+    assert not check_gradients(deeper, x, gradient=1.1 * grad(deeper)(x))
 
 
 def test_a_function_that_rounds_inside_is_given_its_rounding():
@@ -476,6 +483,54 @@ def test_a_fault_near_a_kink_is_caught(monkeypatch):
     rule = maximum.rule
     monkeypatch.setattr(maximum, "rule", lambda *a: tuple(p and 1.03 * p for p in rule(*a)))
     assert not check_gradients(lambda x: np.sum(np.maximum(x, 0)), np.array([1e-7, -1e-7]))
+
+
+# Kinks that the rounding of single precision carries a point over, or onto.
+
+ROOT, SQUARE = 1 + 2.0**-13, 1 + 2.0**-12  # the root's square is larger by 2⁻²⁶
+CARRIED = [
+    # In double the first is beside the kink by less than single precision shows.
+    (lambda x: np.sum(np.clip(x - 2.0**-26, -1.0, 1.0) * [3, 2]), [1.0, 0.5]),
+    (lambda x: np.sum(np.abs(x * x - SQUARE) * [3, 2]), [ROOT, 0.5]),
+    (lambda x: np.sum(np.where(x > 0.1, 3 * x, x)), [0.1, 0.5]),
+    (lambda x: np.max(x * x - [2.0**-12, 0.0, 3.0]) + np.sum(x), [ROOT, 1.0, 1.0]),
+    (lambda x: np.sum(np.floor(x - 2.0**-26) * x), [3.0, 1.5]),
+    # The program itself is led elsewhere, or a shape is another one.
+    (lambda x: 5 * x[0] if x[0] > 0.1 else np.sum(x * x), [0.1, 0.5]),
+    (lambda x: np.sum((x * x)[x * x > SQUARE]), [ROOT, 2.0]),
+]
+
+
+@pytest.mark.parametrize(("function", "x"), CARRIED)
+def test_rounding_over_a_kink_is_no_fault(function, x):
+    x = np.array(x, np.float32)
+    ours = grad(function)(x)
+    assert not np.allclose(ours, grad(function)(x.astype(np.float64)))
+    certificate = check_gradients(function, x)
+    assert certificate, str(certificate)
+    assert "another branch is taken than in double: " in certificate.notes[0]
+    assert "test_certificate.py, line" in certificate.notes[0]
+    assert check_gradients(function, x, gradient=ours)
+    # What is not carried over is compared as closely as ever, and the other up to the jump.
+    for position, fault in ((0, 20), (-1, 0.01)):
+        wrong = ours.copy()
+        wrong[position] += fault
+        assert check_gradients(function, x, gradient=wrong).contradicted
+
+
+def test_a_fault_of_single_precision_alone_is_caught_beside_a_kink(monkeypatch):
+    def rule(g, y, x):
+        factor = 1.03 if x.dtype == np.float32 else 1.0
+        return (factor * g * (1 - y * y),)
+
+    def f(x):
+        return np.sum(np.clip(x[:2] - 2.0**-26, -1, 1) * [3, 2]) + np.sum(np.tanh(x[2:]))
+
+    x = np.array([1.0, 0.5, 0.3, 0.4], np.float32)
+    assert check_gradients(f, x)
+    monkeypatch.setattr(tanh, "rule", rule)
+    certificate = check_gradients(f, x)
+    assert [entry.component for entry in certificate.wrong] == ["x[2]", "x[3]"]
 
 
 # What cannot be compared, and what is not finite.
@@ -810,6 +865,8 @@ def drawn(program):
 
 @settings(max_examples=300)
 @given(PROGRAMS)
+# Single precision rounds the sigmoid to 1, which is where the clip has its kink.
+@example((["abs", "larger", "sigmoid", "clip"], np.float32, "anywhere", True, 91))
 def test_no_false_alarm(program):
     f, arguments = drawn(program)
     certificate = check_gradients(f, *arguments)

@@ -50,7 +50,8 @@ def check_gradients(
 
     Where the function takes another branch on the two sides of a point, however near, there is a
     kink and no derivative; that is reported with its line, and is no fault. The gradient is then
-    checked a little beside the kink.
+    checked a little beside the kink. Where single precision rounds a value over a kink or onto it,
+    the gradient of the branch that it takes is accepted too, and a note says so.
 
     function    a scalar function of arrays
     arguments   where to check; random numbers are better than zeros, ones or symmetric ones
@@ -147,6 +148,12 @@ class _Checking:
             self.notes.append(
                 "What stop_gradient lets no gradient through is held still, so the graph is "
                 f"compared in place of the function: {places}."
+            )
+        if point.carried is not None and (abs(point.jump) > 3 * point.roundoff).any():
+            self.notes.append(
+                "In the arguments' own precision another branch is taken than in double: "
+                f"{place_of(point.carried)}. Rounding carries the point over a kink, or onto it, "
+                "so the gradient of that branch is accepted too."
             )
 
     def _can_be_checked(self) -> bool:

@@ -86,7 +86,7 @@ def compare(point: Point, direction: Direction, confirm: bool, beside_kink: bool
 def _entry(point: Point, direction: Direction, measured: Difference, beside_kink: bool) -> Entry:
     vector, unit = direction.vector, direction.unit
     exact = float(point.exact @ vector) / unit
-    roundoff = 3 * length(point.roundoff * vector) / unit
+    roundoff = (3 * length(point.roundoff * vector) + abs(float(point.jump @ vector))) / unit
     numeric = None if measured.numeric is None else measured.numeric / unit
     found = point.trace.complex_step(point.x, vector) if point.trace is not None else None
     stepped = found[0] / unit if found is not None else None

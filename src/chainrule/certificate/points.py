@@ -26,8 +26,10 @@ class Point:
     """The function and the gradient under test at ``x``.
 
     ``exact`` is that gradient, ``roundoff`` how far each of its numbers may be off by rounding
-    alone, ``tangent`` the same for the Taylor check, ``scale`` the size of each argument: a step
-    of 1 in units of it is a large step.
+    alone, and ``jump`` how much further where rounding carries it to another branch, ``carried``
+    then being the node that chooses otherwise. ``tangent``, ``tangent_roundoff`` and
+    ``tangent_jump`` are the same for the Taylor check. ``scale`` is the size of each argument: a
+    step of 1 in units of it is a large step.
     """
 
     def __init__(self, subject: Subject, x: Array, gradient: Any) -> None:
@@ -49,8 +51,11 @@ class Point:
         self.exact, precision = self._gradient(gradient)
         self.scale = np.concatenate([_scale(x[part.span]) for part in subject.parts])
         self.value = self(x)
+        self.jump = np.zeros(x.size)
+        self.carried: Node | None = None
+        self._moved = self._find_rounding()
         self.roundoff = self._roundoff(self.exact, precision)
-        self.tangent, self.tangent_roundoff = self._tangent()
+        self.tangent, self.tangent_roundoff, self.tangent_jump = self._tangent()
         self.noise = EPSILON * abs(self.value)
 
     def __call__(self, x: Array) -> float:
@@ -90,6 +95,21 @@ class Point:
         precision = [np.full(p.size, np.finfo(p.dtype).eps) for p in self.subject.parts]
         return np.concatenate(flat), np.concatenate(precision)
 
+    def _find_rounding(self) -> list[float]:
+        """How far rounding in double moves our gradient of each part, and whether over a kink."""
+        unmoved = [0.0] * len(self.subject.parts)
+        if self.trace is None or self.not_finite() is not None:
+            return unmoved
+        rounding = self.trace.rounding
+        moved = rounding.moved[:-1]
+        if self._own_trace is not None and self._own_trace is not self.trace:
+            carried = rounding.carried(self._own_trace.rounding)
+            if carried is not None:
+                self.carried = carried.first
+                self.jump = np.concatenate([np.ravel(jump) for jump in carried.jumps[:-1]])
+                moved = [max(pair) for pair in zip(moved, carried.moved[:-1], strict=True)]
+        return [change if math.isfinite(change) else 0.0 for change in moved]
+
     def _roundoff(self, gradient: Array, precision: Array) -> Array:
         """How far rounding may carry each number of the gradient.
 
@@ -97,28 +117,25 @@ class Point:
         since the terms of a sum may be larger than the sum.
         """
         allowed = np.zeros(self.x.size)
-        moved = [0.0] * len(self.subject.parts)
-        if self.trace is not None and self.not_finite() is None:
-            moved = self.trace.rounding[:-1]
-        for part, change in zip(self.subject.parts, moved, strict=True):
+        for part, change in zip(self.subject.parts, self._moved, strict=True):
             largest = float(np.max(np.abs(gradient[part.span]), initial=0.0))
             units = precision[part.span]
             factor = np.where(units > EPSILON, 64, 1024)
-            change = change if math.isfinite(change) else 0.0
             smallest = float(np.finfo(part.dtype).smallest_normal)  # less than this is 0
             allowed[part.span] = units * (factor * largest + 4 / EPSILON * change) + smallest
         return allowed
 
-    def _tangent(self) -> tuple[Array, Array]:
-        """The gradient for the Taylor check, and its rounding.
+    def _tangent(self) -> tuple[Array, Array, Array]:
+        """The gradient for the Taylor check, its rounding, and its jump.
 
         Of ours in single precision the same rules in double are taken: rounding would otherwise
         hide what the remainder shows.
         """
         if not (self.own and self.subject.narrow and self.trace is not None):
-            return self.exact, self.roundoff
+            return self.exact, self.roundoff, self.jump
         double, _ = self._joined(self.trace.gradient())
-        return double, self._roundoff(double, np.full(double.size, EPSILON))
+        roundoff = self._roundoff(double, np.full(double.size, EPSILON))
+        return double, roundoff, np.zeros(double.size)
 
     # What is not finite.
 
@@ -156,9 +173,9 @@ class Point:
         """
         measured = [self._noise_beside(rng) for _ in range(3)]
         self.noise = max(self.noise, sorted(measured)[1])
-        if self.trace is not None and math.isfinite(self.trace.rounding[-1]):
+        if self.trace is not None and math.isfinite(moved := self.trace.rounding.moved[-1]):
             # Where terms cancel the values on a line may be rounded all alike, and show nothing.
-            self.noise = max(self.noise, self.trace.rounding[-1])
+            self.noise = max(self.noise, self.subject.unit / EPSILON * moved)
 
     def _noise_beside(self, rng: np.random.Generator) -> float:
         direction = rng.normal(size=self.x.size) * self.scale

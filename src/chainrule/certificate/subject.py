@@ -105,6 +105,12 @@ class Subject:
         """Whether some of them are given in less than double precision."""
         return any(part.dtype != np.float64 for part in self.parts)
 
+    @property
+    def unit(self) -> float:
+        """The relative rounding of the precision that the function is run in."""
+        narrow = self.narrow and not self.double
+        return max(float(np.finfo(p.dtype if narrow else float).eps) for p in self.parts)
+
     def part_of(self, position: int) -> Part:
         """The part that a position of the flat vector belongs to."""
         return next(p for p in self.parts if p.start <= position < p.start + p.size)

@@ -66,6 +66,7 @@ def _above_rounding(
 ) -> list[tuple[float, float]]:
     """The remainders that rounding of the values and of the gradient does not explain."""
     gradient = 3 * length(point.tangent_roundoff * direction) + 2 * point.noise / STEP
+    gradient += abs(float(point.tangent_jump @ direction))
     return [(t, r) for t, r in found if r > 40 * point.noise + 30 * t * gradient]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.certificate.rounding import Rounding
 from chainrule.certificate.subject import Subject
 from chainrule.derivatives import Call, scalar_output
 from chainrule.errors import ChainruleError
@@ -22,7 +23,6 @@ __all__ = ["Trace", "origin_of", "place_of"]
 
 Array = NDArray[Any]
 _COMPLEX_STEP = 1e-30
-_UNIT = float(np.finfo(np.float64).eps)
 
 
 class Trace:
@@ -77,43 +77,12 @@ class Trace:
             return self.call.finish(self._gradient_nodes)
 
     @functools.cached_property
-    def rounding(self) -> list[float]:
-        """How far rounding moves our gradient of each part, and last the value.
-
-        Every step's result is changed at random by about a unit in its last place, and what that
-        does is seen (D. Parker, 1997, "Monte Carlo arithmetic"). Choices stay as they are.
-        """
+    def rounding(self) -> Rounding:
+        """How far rounding moves our gradient of each part, and last the value."""
         if not self._gradient_nodes:
             self.gradient()
         nodes = [*self._gradient_nodes, self.loss]
-        values = self._shaken(nodes, None, {})
-        rng = np.random.default_rng(0)
-        moved = [self._shaken(nodes, rng, values) for _ in range(3)]
-        with np.errstate(all="ignore"):
-            return [
-                max(float(np.max(np.abs(m[node] - values[node]), initial=0.0)) for m in moved)
-                for node in nodes
-            ]
-
-    def _shaken(
-        self, nodes: list[Node], rng: np.random.Generator | None, choices: dict[Node, Any]
-    ) -> dict[Node, Any]:
-        """All values where each step's result is moved by rounding, but ``choices`` are not."""
-        values: dict[Node, Any] = dict(self._given)
-        with np.errstate(all="ignore"):
-            for node in topological_order(nodes, values):
-                if node.primitive.name == "constant":
-                    values[node] = node.value
-                    continue
-                if rng is not None and not (node.differentiable and node.primitive.differentiable):
-                    values[node] = choices[node]
-                    continue
-                operands = [values[operand] for operand in node.inputs]
-                value = node.primitive.value(*operands, **node.attributes)
-                if rng is not None:
-                    value = value * (1 + _UNIT * rng.standard_normal(np.shape(value)))
-                values[node] = value
-        return values
+        return Rounding(nodes, self._given, self.call.graph.guards)
 
     # Branches.
 
