@@ -39,6 +39,7 @@ def interpreted(epochs):
         learning_rate=0.1,
         epochs=epochs,
         report="squared_error",
+        engine="interpreter",
     ).parameters
 
 

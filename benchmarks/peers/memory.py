@@ -61,7 +61,6 @@ def run(rows: int) -> dict[str, Any]:
     import numpy as np
 
     from chainrule import Network, train
-    from peers.ours import engine
 
     with tempfile.TemporaryDirectory() as folder:
         inputs, targets = Path(folder) / "X", Path(folder) / "y"
@@ -79,7 +78,6 @@ def run(rows: int) -> dict[str, Any]:
             epochs=EPOCHS,
             batch_size=BATCH,
             dtype="float32",
-            engine=engine(),
             callbacks=lambda _: epochs.append(_resident()),
         )
     return {

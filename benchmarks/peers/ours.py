@@ -11,7 +11,7 @@ import numpy as np
 
 import chainrule
 from chainrule import train
-from chainrule.kernels.engine import NativeEngine, is_small
+from chainrule.kernels.engine import is_small
 from chainrule.kernels.loops import LoopSteps
 from chainrule.kernels.rules import unsupported
 from chainrule.kernels.whole import WholeSteps
@@ -26,11 +26,6 @@ from peers.worker import Variant
 
 def version() -> str:
     return f"chainrule {chainrule.__version__}"
-
-
-def engine() -> Any:
-    """What `train` is given as its engine. Until its loop is native, only each step is."""
-    return NativeEngine()
 
 
 def variants(problem: Problem, cores: int) -> dict[str, Callable[[], Variant]]:
@@ -106,7 +101,6 @@ def whole_call(problem: Problem) -> Variant:
             problem.X,
             problem.y,
             parameters=parameters,
-            engine=engine(),
             **settings(problem),
         )
 
@@ -149,6 +143,7 @@ def reference(problem: Problem, networks: int = 0, shuffle: bool = True, **chang
                 problem.y,
                 parameters=named(problem, start),
                 shuffle=shuffle,
+                engine="interpreter",
                 **chosen,
             )
         results.append(Result(list(run.parameters.values()), float(run.history["loss"][-1])))

@@ -3,7 +3,6 @@
 import numpy as np
 
 from chainrule import Network, train
-from chainrule.kernels.engine import NativeEngine
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 y = np.array([[0], [1], [1], [0]])
@@ -17,7 +16,6 @@ run = train(
     learning_rate=0.1,
     epochs=10_000,
     report="squared_error",
-    engine=NativeEngine(),
 )
 for epoch in range(0, 10_000, 1000):
     print(f"Epoch {epoch}, loss {run.history['loss'][epoch]:.4f}")
