@@ -89,6 +89,7 @@ class Code:
         self.common = self.own = 0
         self._numbers = {node: i for i, node in enumerate(arrays)}
         self._bases: dict[Node, Value] = {}
+        self._sums: dict[tuple[Any, int, Any], Value] = {}
 
     def finish(self) -> Any:
         """The function, which returns 0."""
@@ -185,8 +186,17 @@ class Code:
         """``index + step · number``."""
         if step == 0 or _is_zero(number):
             return index
+        if isinstance(index, ir.Constant) and isinstance(number, ir.Constant):
+            return INT64(index.constant + step * number.constant)
+        key = (_key(index), step, _key(number))
+        known = self._sums.get(key)
+        if known is not None and known.parent is self.builder.block:
+            return known
         product = number if step == 1 else self.builder.mul(number, INT64(step))
-        return product if _is_zero(index) else self.builder.add(index, product)
+        value = product if _is_zero(index) else self.builder.add(index, product)
+        if value is not number:
+            self._sums[key] = value
+        return value
 
     def base(self, node: Node) -> Value:
         """The pointer to a stored array's first element."""
@@ -327,6 +337,11 @@ def register_type(dtype: np.dtype[Any], width: int) -> Any:
 
 def _is_zero(number: Value) -> bool:
     return isinstance(number, ir.Constant) and number.constant == 0
+
+
+def _key(number: Value) -> Any:
+    """What two values share only if they are the same number."""
+    return number.constant if isinstance(number, ir.Constant) else number
 
 
 def _mask(width: int, valid: int) -> Value:
