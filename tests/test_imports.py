@@ -22,6 +22,7 @@ PUBLIC = [
     "check_gradients",
     "Network",
     "train",
+    "Population",
 ]
 
 

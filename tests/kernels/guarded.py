@@ -122,6 +122,8 @@ def run_programs(guard: Guard, arguments: list[Node], outputs: list[Node], value
     ]
     if not any(map(unsupported_in_loops, graph.nodes())):
         LoopProgram(graph)(*given)
+        if any(node.size > 4000 for node in graph.nodes()):
+            LoopProgram(graph, threads=3)(*given)
     if sum(node.size for node in graph.nodes()) < 2000 and not any(map(unsupported, graph.nodes())):
         WholeProgram(graph)(*given)
 

@@ -13,9 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.kernels.loops import LoopSteps
+from chainrule.errors import GraphError
+from chainrule.graph import Graph, argument
+from chainrule.interpreter import Program
+from chainrule.kernels.loops import LoopProgram, LoopSteps
 from chainrule.kernels.teams import in_team, processors
 from chainrule.networks import Network
+from chainrule.primitives import exp, getitem, matmul, tanh, total, transpose
 from chainrule.pytrees import flatten
 from chainrule.training.optimizers import gradient_descent
 from chainrule.training.steps import Objective, Stepper
@@ -62,6 +66,38 @@ def test_the_size_of_a_step_decides_how_many_threads_share_it(
 def test_any_number_of_threads_gives_the_same_bits(sizes: list[int]) -> None:
     found = [bits_after_steps(*steps_of(sizes, 70, threads)) for threads in (1, 2, 3, 8)]
     assert len(set(found)) == 1
+
+
+def test_a_program_is_shared_too() -> None:
+    shapes = {"a": (170, 90), "b": (90, 210), "at": (90, 170), "bt": (210, 90), "c": (170, 210)}
+    a, b, at, bt, c = nodes = [argument(name, shape, "float64") for name, shape in shapes.items()]
+    outputs = [
+        tanh(matmul(a, b)) * c,
+        matmul(transpose(at, axes=(1, 0)), transpose(bt, axes=(1, 0))),
+        total(tanh(c), axis=(0,), keepdims=False),
+        exp(c) / (1 + exp(c)),
+    ]
+    none: Any = None
+    graph = Graph(tuple(nodes), tuple(outputs), none, none)
+    values = [np.random.default_rng(2).standard_normal(shape) for shape in shapes.values()]
+    found = [LoopProgram(graph, threads=threads)(*values) for threads in (1, 2, 3, 7)]
+    assert len({b"".join(array.tobytes() for array in arrays) for arrays in found}) == 1
+    for array, wanted in zip(found[0], Program(graph)(*values), strict=True):
+        np.testing.assert_allclose(array, wanted, rtol=1e-10)
+
+
+def test_a_computed_index_out_of_range_ends_every_thread() -> None:
+    table, index = argument("table", (400, 300), "float64"), argument("index", (300,), "int64")
+    picked = getitem(exp(table), index, template=(("array",),), shape=(300, 300))
+    none: Any = None
+    graph = Graph((table, index), (exp(picked),), none, none)
+    run = LoopProgram(graph, threads=3)
+    rows = np.arange(300)
+    rows[7] = 400
+    for _ in range(5):
+        with pytest.raises(GraphError, match="The index 400 is out of range"):
+            run(np.zeros((400, 300)), rows)
+    assert run(np.zeros((400, 300)), rows % 400)[0].shape == (300, 300)
 
 
 def test_one_set_of_code_serves_teams_of_any_size() -> None:

@@ -78,14 +78,22 @@ class Kernels:
 
     With ``share`` those that are worth it are shared by threads. ``common`` and ``own`` are how
     many bytes of memory to work with the hungriest of them needs: in common, and for each thread.
+    ``shared`` says whether threads share any of them.
     """
 
     def __init__(self, module: Any, schedule: Schedule, *, share: bool = False) -> None:
         self.module, self.schedule, self.share = module, schedule, share
         self.common = self.own = 0
+        self.shared = False
         self._made: dict[str, tuple[Any, bool]] = {}
         checks = [kernel for kernel in schedule.kernels if kernel.kind == "check"]
         self._failures = {kernel: i + 1 for i, kernel in enumerate(checks)}
+
+    def emit_all(self) -> None:
+        """The functions of all kernels."""
+        for kernel in self.schedule.kernels:
+            if kernel.kind != "gate":
+                self.emit(kernel)
 
     def emit(self, kernel: Kernel) -> Emitted:
         """The function of a kernel."""
@@ -97,6 +105,7 @@ class Kernels:
             code = Code(self.module, name, arrays, share)
             _Emission(code, self.schedule, kernel).emit(self._failures.get(kernel, 0))
             self._made[form] = code.finish(), code.shared
+            self.shared = self.shared or code.shared
             self.common = max(self.common, code.common)
             self.own = max(self.own, code.own)
         function, shared = self._made[form]

@@ -132,8 +132,8 @@ def _of_loops(steps: LoopSteps) -> Listing:
         if kernel.kind == "gate":
             plan.append("  -  the losses are recorded; the step ends here if one is not finite")
             continue
-        function = made[kernel].function.name
-        shared = ", shared by threads" if made[kernel].shared else ""
+        function = made.emit(kernel).function.name
+        shared = ", shared by threads" if made.emit(kernel).shared else ""
         plan.append(f"  {function}: {_what(kernel)}{shared}")
         values = _values(kernel, set(stored))
         plan.extend(f"    {lines.row(node)}{_where(node, schedule)}" for node in values)

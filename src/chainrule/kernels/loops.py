@@ -26,6 +26,7 @@ from chainrule.errors import GraphError
 from chainrule.graph import Graph, Node
 from chainrule.kernels.addresses import Addresses
 from chainrule.kernels.arguments import StepArguments, inputs_of, refuse
+from chainrule.kernels.calls import Calls, emit_size
 from chainrule.kernels.emission import Kernels, unsupported_in_loops
 from chainrule.kernels.flow import INT64
 from chainrule.kernels.fusion import Kernel
@@ -33,8 +34,8 @@ from chainrule.kernels.keys import graph_key
 from chainrule.kernels.lowering import lowered
 from chainrule.kernels.machine import REGISTERS, Compiled, compiled
 from chainrule.kernels.schedule import HEADER, Schedule
-from chainrule.kernels.steploop import StepLoop, emit_size
-from chainrule.kernels.teams import in_team, processors, threads_worth
+from chainrule.kernels.steploop import StepLoop
+from chainrule.kernels.teams import CALL, STEP, in_team, processors, threads_worth
 from chainrule.primitives import stop_gradient
 
 __all__ = ["LoopProgram", "LoopSteps", "unsupported_in_loops"]
@@ -47,29 +48,37 @@ _POINTER = ir.IntType(8).as_pointer()
 class LoopProgram:
     """A graph made ready to run: call it with one array for each argument node.
 
-    Raises GraphError where arrays have another shape or kind than the argument nodes, and where an
-    index that is computed is out of range.
+    So many ``threads`` share the work, by default as many as its size is worth and there are
+    processors for; the numbers are the same to the last bit. Raises GraphError where arrays have
+    another shape or kind than the argument nodes, and where an index that is computed is out of
+    range.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, threads: int | None = None) -> None:
         refuse(graph.nodes(), unsupported_in_loops)
         self.graph = graph
         outputs = distinct(lowered(graph.outputs), set())
         targets = {node: len(graph.arguments) + i for i, node in enumerate(outputs)}
         self.schedule = Schedule(graph.arguments, outputs, targets)
         self._addresses = Addresses(self.schedule)
-        code = compiled("loop program\n" + graph_key(graph), self._text, REGISTERS)
-        pointer = ctypes.c_void_p
-        self._run = code.function("run", ctypes.c_int64, pointer, pointer)
+        self._threads, self._worth = threads, threads_worth(self.schedule, CALL)
+        self._share = (threads or self._worth) > 1
+        name = f"loop program {self._share}\n"
+        code = compiled(name + graph_key(graph), self._text, REGISTERS)
+        integer, pointer = ctypes.c_int64, ctypes.c_void_p
+        self._run = code.function("run", integer, pointer, pointer, integer, integer)
         self._scratch = Scratch(code)
 
     def __call__(self, *arguments: Any) -> list[Array]:
         """The outputs' arrays for the arguments' arrays."""
         inputs = inputs_of(self.graph, arguments)
         outputs: list[Array] = [np.empty(node.shape, node.dtype) for node in self.graph.outputs]
-        with self._scratch.taken() as scratch:
+        threads = self._threads or min(self._worth, processors())
+        with self._scratch.taken(threads) as scratch:
+            scratch[:HEADER] = 0
             table = self._addresses.table([*inputs, *outputs], scratch)
-            status = self._run(table.ctypes.data, scratch.ctypes.data)
+            places = table.ctypes.data, scratch.ctypes.data
+            status = in_team(lambda thread, team: int(self._run(*places, thread, team)), threads)
             if status:
                 raise out_of_range(self.schedule, status, scratch)
         return outputs
@@ -77,22 +86,21 @@ class LoopProgram:
     def _text(self) -> str:
         schedule = self.schedule
         module = ir.Module("loops")
-        kernels = Kernels(module, schedule)
-        signature = ir.FunctionType(INT64, [_POINTER.as_pointer(), _POINTER])
+        kernels = Kernels(module, schedule, share=self._share)
+        kernels.emit_all()
+        signature = ir.FunctionType(INT64, [_POINTER.as_pointer(), _POINTER, INT64, INT64])
         function: Any = ir.Function(module, signature, "run")
         builder: Any = ir.IRBuilder(function.append_basic_block())
-        table, scratch = function.args
-        own = builder.gep(scratch, [INT64(schedule.size)])
+        table, scratch, thread, team = function.args
+        addresses = self._addresses
+        calls = Calls(builder, kernels, addresses, table, scratch, schedule.size, (thread, team))
         for kernel in schedule.kernels:
-            emitted = kernels.emit(kernel)
-            arrays = builder.gep(table, [INT64(self._addresses.begin[kernel])])
-            memory = [scratch, scratch, own]
-            status = builder.call(emitted.function, [arrays, *memory, INT64(0), INT64(1)])
-            if kernel.kind == "check":
+            status = calls.call(kernel)
+            if status is not None:
                 with builder.if_then(builder.icmp_signed("!=", status, INT64(0)), likely=False):
                     builder.ret(status)
         builder.ret(INT64(0))
-        emit_size(module, schedule.size, kernels.own)
+        emit_size(module, schedule.size, kernels)
         return str(module)
 
 
@@ -119,7 +127,7 @@ class LoopSteps:
         losses, new = made[:2], made[2:]
         targets = {node: i for i, node in enumerate(new) if node is not graph.arguments[i]}
         self.schedule = Schedule(graph.arguments, list(targets), targets, losses)
-        self._worth = threads_worth(self.schedule)
+        self._worth = threads_worth(self.schedule, STEP)
         # The code to share a step is left out where one thread does it: it takes time to compile.
         share = (threads or self._worth) > 1
         self.loop = StepLoop(self.schedule, carried, whole, losses, targets, share=share)

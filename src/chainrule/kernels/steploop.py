@@ -7,8 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -16,12 +15,12 @@ from llvmlite import ir
 from chainrule.graph import Node
 from chainrule.kernels.addresses import Addresses
 from chainrule.kernels.block import element_type
+from chainrule.kernels.calls import Calls, emit_size
 from chainrule.kernels.emission import Kernels
 from chainrule.kernels.flow import INT64
-from chainrule.kernels.meeting import meeting_function
 from chainrule.kernels.schedule import Place, Schedule
 
-__all__ = ["StepLoop", "emit_size"]
+__all__ = ["StepLoop"]
 
 Value = Any
 _BYTE, _BIT = ir.IntType(8), ir.IntType(1)
@@ -47,9 +46,7 @@ class StepLoop:
     """``steps(addresses, order, rates, count, objective, reported, scratch, thread, team)``.
 
     It returns how many steps were done. The rows of a step are gathered in the scratch memory.
-    With ``share`` the threads of a team run it side by side: each kernel that is worth it is
-    shared, the first thread does the rest, and all wait for one another before what another has
-    computed is read.
+    With ``share`` the threads of a team run it side by side.
     """
 
     def __init__(
@@ -85,70 +82,58 @@ class StepLoop:
     def text(self) -> str:
         """The module with the functions ``steps`` and ``scratch_size``."""
         self.module = ir.Module("loops")
-        kernels = Kernels(self.module, self.schedule, share=self.share)
-        made = self.kernels = {
-            kernel: kernels.emit(kernel)
-            for kernel in self.schedule.kernels
-            if kernel.kind != "gate"
-        }
+        self.kernels = Kernels(self.module, self.schedule, share=self.share)
+        self.kernels.emit_all()
         self.function: Any = ir.Function(self.module, _SIGNATURE, "steps")
-        self.table, self.order, self.rates, self.count = self.function.args[:4]
-        *losses, self.scratch, self.thread, self.team = self.function.args[4:]
-        self.shares = any(emitted.shared for emitted in made.values())
-        self.common, self.own = kernels.common, kernels.own
-        self._emit(made, losses)
-        emit_size(self.module, self.schedule.size + kernels.common, kernels.own)
+        self._emit()
+        emit_size(self.module, self.schedule.size, self.kernels)
         return str(self.module)
 
-    def _emit(self, made: Any, losses: Sequence[Value]) -> None:
+    def _emit(self) -> None:
         entry, loop, update, done = (
             self.function.append_basic_block(name) for name in ("entry", "loop", "update", "done")
         )
         builder: Any = ir.IRBuilder(entry)
         self.builder = builder
-        common = builder.gep(self.scratch, [INT64(self.schedule.size)])
-        own = builder.gep(common, [INT64(self.common)])
-        own = builder.gep(own, [builder.mul(self.thread, INT64(self.own))])
-        builder.cbranch(builder.icmp_signed(">", self.count, INT64(0)), loop, done)
+        self.table, self.order, self.rates, count = self.function.args[:4]
+        *losses, scratch, thread, team = self.function.args[4:]
+        calls = Calls(
+            builder,
+            self.kernels,
+            self.addresses,
+            self.table,
+            scratch,
+            self.schedule.size,
+            (thread, team),
+        )
+        builder.cbranch(builder.icmp_signed(">", count, INT64(0)), loop, done)
 
         builder.position_at_end(loop)
         step = builder.phi(INT64)
-        self._apart = True  # whether a thread may have computed what others have not waited for
-        with self._first_thread():
+        calls.begin()
+        with calls.first_thread():
             self._begin(step)
         ended = loop
         for kernel in self.schedule.kernels:
             if kernel.kind == "gate":
-                self._meet()
-                with self._first_thread():
+                calls.meet()
+                with calls.first_thread():
                     self._record(step, losses)
                 builder.cbranch(self._finite(), update, done)
                 ended = builder.block
                 builder.position_at_end(update)
                 continue
-            emitted = made[kernel]
-            arrays = builder.gep(self.table, [INT64(self.addresses.begin[kernel])])
-            arguments = [arrays, self.scratch, common, own, self.thread, self.team]
-            if kernel.kind == "check":
-                self._meet()
-                status = builder.call(emitted.function, arguments)
+            status = calls.call(kernel)
+            if status is not None:
                 bad = builder.icmp_signed("!=", status, INT64(0))
                 with builder.if_then(bad, likely=False):
                     builder.ret(builder.neg(status))
-            elif emitted.shared:
-                self._meet()
-                builder.call(emitted.function, arguments)
-                self._apart = True
-                self._meet()
-            else:
-                with self._first_thread():
-                    builder.call(emitted.function, arguments)
-        with self._first_thread():
+        with calls.first_thread():
             self._copy()
-        self._meet()
+        calls.meet()
         following = builder.add(step, INT64(1))
         last = builder.block
-        builder.cbranch(builder.icmp_signed("<", following, self.count), loop, done)
+        builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
         step.add_incoming(INT64(0), entry)
         step.add_incoming(following, last)
 
@@ -158,25 +143,6 @@ class StepLoop:
         result.add_incoming(step, ended)
         result.add_incoming(following, last)
         builder.ret(result)
-
-    # Threads.
-
-    @contextmanager
-    def _first_thread(self) -> Generator[None]:
-        """What only the first thread of a team does; the others have not waited for it."""
-        if not self.shares:
-            yield
-            return
-        self._apart = True
-        first = self.builder.icmp_signed("==", self.thread, INT64(0))
-        with self.builder.if_then(first):
-            yield
-
-    def _meet(self) -> None:
-        """Wait until every thread is here, if one has computed something since they last met."""
-        if self.shares and self._apart:
-            self.builder.call(meeting_function(self.module), [self.scratch, self.team])
-            self._apart = False
 
     # Before and after the kernels of a step.
 
@@ -246,10 +212,3 @@ class StepLoop:
         kinds = [_POINTER, _POINTER, INT64]
         copy: Any = self.module.declare_intrinsic("llvm.memcpy", kinds)
         self.builder.call(copy, [target, source, INT64(size), _BIT(0)])
-
-
-def emit_size(module: Any, size: int, own: int) -> None:
-    """The function ``scratch_size(team)``, which gives the size of a team's scratch memory."""
-    function: Any = ir.Function(module, ir.FunctionType(INT64, [INT64]), "scratch_size")
-    builder: Any = ir.IRBuilder(function.append_basic_block())
-    builder.ret(builder.add(builder.mul(function.args[0], INT64(own)), INT64(size)))

@@ -9,16 +9,17 @@ from collections.abc import Callable
 from chainrule.kernels.emission import is_worth_sharing, work
 from chainrule.kernels.schedule import Schedule
 
-__all__ = ["in_team", "processors", "threads_worth"]
+__all__ = ["CALL", "STEP", "in_team", "processors", "threads_worth"]
 
-_SHARE = 8_000_000
-"""The operations of a step that are worth another thread."""
+STEP, CALL = 8_000_000, 50_000_000
+"""The operations that are worth another thread: of each of many steps, and of a lone call, for
+which the threads are started."""
 
 
-def threads_worth(schedule: Schedule) -> int:
-    """How many threads a step is worth by its size."""
+def threads_worth(schedule: Schedule, share: int) -> int:
+    """How many threads kernels are worth by their size, with so many operations for each."""
     shared = [kernel for kernel in schedule.kernels if is_worth_sharing(kernel, schedule)]
-    return max(1, sum(work(kernel, schedule) for kernel in shared) // _SHARE)
+    return max(1, sum(work(kernel, schedule) for kernel in shared) // share)
 
 
 def processors() -> int:
