@@ -90,7 +90,11 @@ def data_of(work: Work) -> tuple[Array, Array]:
         return X.astype(dtype), np.repeat(y, work.sizes[-1], axis=1).astype(dtype)
     # Classes that can be learned: noise for labels would make the training chaotic.
     scores = X @ rng.standard_normal((work.sizes[0], work.sizes[-1]))
-    return X.astype(dtype), np.argmax(scores, axis=1)
+    classes = np.argmax(scores, axis=1)
+    classes[: work.sizes[-1]] = np.arange(
+        work.sizes[-1]
+    )  # each occurs, as scikit-learn counts them
+    return X.astype(dtype), classes
 
 
 def network_of(work: Work) -> Any:
