@@ -73,7 +73,7 @@ WORKS: dict[str, Work] = {
 REQUIREMENTS: dict[str, tuple[Requirement, ...]] = {
     "xor": (
         Requirement("c_loops", 1 / 1.3),
-        Requirement("numpy_loop", 400, ours="train"),
+        Requirement("numpy_loop", 400),
         Requirement("jax_scan", 8),
     ),
     "population": (
