@@ -330,3 +330,28 @@ def test_arrays_that_lie_otherwise_in_memory():
     for other in (wide[::2, 1:4], np.asfortranarray(X), misaligned, frozen, X.astype(">f8")):
         run = train(Network([3, 4, 2]), other, np.asfortranarray(y), epochs=5, batch_size=6)
         assert run.history == wanted.history
+
+
+def test_runs_alike_share_what_was_made_and_not_what_was_learned():
+    X, y = data()
+    network = Network([3, 4, 2])
+    first = train(network, X, y, epochs=5, batch_size=6)
+    second = train(Network([3, 4, 2]), X, y, epochs=5, batch_size=6)
+    assert first.history == second.history
+    other = train(network, X, -y, epochs=5, batch_size=6)
+    assert other.history != first.history
+    assert train(network, X, y, epochs=5, batch_size=6).history == first.history
+
+
+def test_a_function_of_ones_own_is_traced_anew_in_every_run():
+    X, y = data()
+    factor = 1.0
+
+    def scaled(z):
+        return factor * z
+
+    network = Network([3, 4, 2], activation=scaled)
+    before = train(network, X, y, epochs=3)
+    factor = 2.0
+    after = train(network, X, y, epochs=3)
+    assert before.history != after.history

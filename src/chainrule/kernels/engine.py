@@ -18,6 +18,7 @@ from chainrule.graph import Graph, Node
 from chainrule.interpreter import Program
 from chainrule.kernels.branches import checked, halting
 from chainrule.kernels.machine import reason_not_native
+from chainrule.kernels.remembered import Remembered
 from chainrule.kernels.rules import unsupported
 from chainrule.kernels.whole import WholeProgram, WholeSteps
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["NativeEngine", "NotCompiledWarning", "is_small"]
 
 Array = NDArray[Any]
+
+_READY = Remembered(most=32)
 
 # A graph above these would take LLVM more than about a tenth of a second.
 _LARGEST_ARRAY = 64
@@ -104,14 +107,24 @@ class NativeEngine:
         kind = self._kind(graph)
         if kind == "interpreted":
             return None
+        # With the graph itself, as long as which its identity is its own.
+        _, steps = _READY.get(
+            (id(graph), carried, rows, whole),
+            lambda: (graph, self._steps(kind, graph, carried, rows, whole)),
+        )
+        self.made.append(steps)
+        return steps
+
+    def _steps(
+        self, kind: str, graph: Graph, carried: int, rows: int, whole: bool
+    ) -> WholeSteps | LoopSteps:
         if graph.guards:
             graph = halting(graph)
         if kind == "whole":
-            form = WholeSteps
-        else:
-            from chainrule.kernels.loops import LoopSteps as form  # a small graph needs none
-        self.made.append(form(graph, carried, rows, whole))
-        return self.made[-1]
+            return WholeSteps(graph, carried, rows, whole)
+        from chainrule.kernels.loops import LoopSteps  # a small graph needs none
+
+        return LoopSteps(graph, carried, rows, whole)
 
     def _kind(self, graph: Graph) -> str:
         reason = reason_not_native()

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.errors import GuardError
+from chainrule.graph import Graph
+from chainrule.kernels.remembered import Remembered
 from chainrule.networks import Network
 from chainrule.pytrees import flatten
 from chainrule.simplification import simplify_graph
@@ -18,6 +20,7 @@ from chainrule.training.steps import Engine, Objective, Tree
 __all__ = ["Evaluation", "about_one_half", "accuracy", "r_squared", "score_of"]
 
 Array = NDArray[Any]
+_GRAPHS = Remembered(most=64)
 _MOST_NUMBERS = 1 << 22
 """How many activations of a network are kept at once, while many rows are measured."""
 
@@ -126,9 +129,17 @@ class Evaluation:
     def _program(self, key: Any, parameters: Tree, X: Array, y: Array | None) -> Any:
         program = self._programs.get(key)
         if program is None:
-            graph = simplify_graph(trace(self._measure, parameters, X, y))
+            graph = self._graph(key, parameters, X, y)
             program = self._programs[key] = self.engine(graph)
         return program
+
+    def _graph(self, key: Any, parameters: Tree, X: Array, y: Array | None) -> Graph:
+        def traced() -> Graph:
+            return simplify_graph(trace(self._measure, parameters, X, y))
+
+        named = self.objective.named
+        graph = traced() if named is None else _GRAPHS.get((named, self.task, key), traced)
+        return traced() if graph.guards else graph  # which branch it is depends on the values
 
     def _measure(self, parameters: Tree, X: Any, y: Any) -> tuple[Any, ...]:
         model = self.objective.model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ from chainrule.derivatives import value_and_grad
 from chainrule.errors import GuardError, SettingError
 from chainrule.graph import Graph, topological_order
 from chainrule.interpreter import compile_graph
+from chainrule.kernels.remembered import Remembered
 from chainrule.networks import Network
 from chainrule.networks.losses import Loss
 from chainrule.pytrees import Structure, flatten
@@ -29,6 +31,7 @@ Tree = Any
 Engine = Callable[[Graph], Callable[..., list[Array]]]
 """What makes a graph ready to run: from a graph to a function of its arguments' arrays."""
 _MOST_BRANCHES = 16
+_GRAPHS = Remembered(most=64)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,17 @@ class Objective:
         if isinstance(self.model, Network):
             return self.model.criterion.text
         return str(getattr(self.model, "__name__", type(self.model).__name__))
+
+    @property
+    def named(self) -> str | None:
+        """All that it is, as text; None where a function of the user's own is part of it."""
+        model, report = self.model, self.report
+        if not isinstance(model, Network) or (report is not None and report.own):
+            return None
+        try:
+            return json.dumps([model.to_json(), None if report is None else report.text])
+        except SettingError:
+            return None
 
     def _check_number(self, loss: Any) -> None:
         number = isinstance(loss, bool | int | float | np.generic)
@@ -204,6 +218,21 @@ class Stepper:
         return steps[0], steps[0].run(*inputs)
 
     def _trace(self, parameters: Tree, state: Tree, *others: Any) -> Step:
+        def traced() -> Graph:
+            return self._graph(parameters, state, *others)
+
+        named, update = self.objective.named, self.optimizer
+        if named is None or update.own:
+            graph = traced()
+        else:
+            kind = _kind_of((parameters, state, *others))
+            key = (named, update.text, self.clip_norm, self.clip_value, kind)
+            graph = _GRAPHS.get(key, traced)
+        if graph.guards:  # which branch it is depends on the values
+            graph = traced()
+        return Step(graph, self.engine, len(flatten(parameters)[0]))
+
+    def _graph(self, parameters: Tree, state: Tree, *others: Any) -> Graph:
         # Whole numbers in the state change from step to step, so they are no part of the program.
         leaves, structure = flatten(state)
         arrays: list[Any] = [
@@ -216,7 +245,7 @@ class Stepper:
                 f"The loss function {self.objective.name} does not depend on the parameters, so "
                 "there is nothing to learn. Compute the loss from its first argument."
             )
-        return Step(simplify_graph(graph), self.engine, count)
+        return simplify_graph(graph)
 
     def _compute(
         self,
