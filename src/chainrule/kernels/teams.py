@@ -11,7 +11,7 @@ from chainrule.kernels.schedule import Schedule
 
 __all__ = ["CALL", "STEP", "in_team", "processors", "threads_worth"]
 
-STEP, CALL = 8_000_000, 50_000_000
+STEP, CALL = 8_000_000, 100_000_000
 """The operations that are worth another thread: of each of many steps, and of a lone call, for
 which the threads are started."""
 
