@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,29 +150,28 @@ def test_a_team_is_as_large_as_the_system_allows(monkeypatch: pytest.MonkeyPatch
     assert sorted(seen) == [(0, 2), (1, 2)]
 
 
-def test_an_interruption_waits_until_all_threads_have_ended(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    join, interrupted, ended = threading.Thread.join, [], []
-    release = threading.Event()
-
-    def interrupt_once(thread: threading.Thread, timeout: float | None = None) -> None:
-        if not interrupted:
-            interrupted.append(thread)
-            release.set()
-            raise KeyboardInterrupt
-        join(thread, timeout)
-
-    monkeypatch.setattr(threading.Thread, "join", interrupt_once)
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C")
+def test_interruptions_wait_until_all_threads_have_ended() -> None:
+    release, ended = threading.Event(), list[int]()
 
     def run(thread: int, team: int) -> int:
         release.wait()
         ended.append(thread)
         return 0
 
+    def interrupt_twice() -> None:
+        for _ in range(2):
+            time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+        release.set()
+
+    interrupting = threading.Thread(target=interrupt_twice)
+    interrupting.start()
     with pytest.raises(KeyboardInterrupt):
         in_team(run, 3)
     assert sorted(ended) == [0, 1, 2]
+    interrupting.join()
 
 
 def test_there_is_a_processor() -> None:

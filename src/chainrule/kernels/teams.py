@@ -39,34 +39,39 @@ def in_team(run: Callable[[int, int], int], threads: int) -> int:
     if threads == 1:
         return run(0, 1)
     results: dict[int, int] = {}
-    begin, team, members = threading.Event(), 0, list[threading.Thread]()
+    begin, team, ends = threading.Event(), 0, list[threading.Event]()
 
-    def join_in(number: int) -> None:
-        begin.wait()
-        if number < team:
-            results[number] = run(number, team)
+    def join_in(number: int, end: threading.Event) -> None:
+        try:
+            begin.wait()
+            if number < team:
+                results[number] = run(number, team)
+        finally:
+            end.set()
 
     try:
         for number in range(threads):
-            member = threading.Thread(target=join_in, args=(number,))
+            end = threading.Event()
             try:
-                member.start()
+                threading.Thread(target=join_in, args=(number, end)).start()
             except RuntimeError:
                 break
-            members.append(member)
-        team = len(members)
+            ends.append(end)
+        team = len(ends)
     finally:
         begin.set()
-        _wait_for(members)
-    return results[0] if members else run(0, 1)
+        _wait_for(ends)
+    return results[0] if ends else run(0, 1)
 
 
-def _wait_for(threads: list[threading.Thread]) -> None:
+def _wait_for(ends: list[threading.Event]) -> None:
+    """Wait for all of them, however often that is interrupted."""
+    # Not with Thread.join: before Python 3.13 one that is interrupted takes the thread for ended.
     interruption: KeyboardInterrupt | None = None
-    for thread in threads:
-        while thread.is_alive():
+    for end in ends:
+        while not end.is_set():
             try:
-                thread.join()
+                end.wait()
             except KeyboardInterrupt as error:
                 interruption = error
     if interruption is not None:
