@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -135,11 +136,26 @@ def test_a_second_ctrl_c_stops_at_once(run, monkeypatch, saved):
 
 
 def test_ctrl_c_before_training_begins(tmp_path):
-    process = begun(tmp_path, *OPTIONS, until=None)
-    time.sleep(0.2)
-    out, err = interrupted(process)
+    os.mkfifo(tmp_path / "table.csv")
+    process = begun(tmp_path, "table.csv", until=None)
+    with (tmp_path / "table.csv").open("w"):  # opens once the program opens it to read
+        out, err = interrupted(process)
     assert (out, err) == ("", "Interrupted.\n")
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+@pytest.mark.parametrize("data", ["xor", "moons"])
+def test_ctrl_c_between_calls_of_native_code_that_take_many_epochs(tmp_path, data):
+    process = begun(tmp_path, data, "--epochs", 10**9, "--save", "cut", until="Epoch")
+    time.sleep(0.1)
+    interrupted(process)
+    epochs = Model.load(tmp_path / "cut").record["epochs"]
+    assert epochs > 100
+    finished(tmp_path, data, "--epochs", epochs, "--save", "whole")
+    same_models(tmp_path / "cut", tmp_path / "whole")
+    finished(tmp_path, "--resume", "cut", "--epochs", epochs + 777)
+    finished(tmp_path, data, "--epochs", epochs + 777, "--save", "more")
+    same_models(tmp_path / "cut", tmp_path / "more")
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path, whole):

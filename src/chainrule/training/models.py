@@ -222,23 +222,22 @@ def _parameters(network: Network, arrays: Mapping[str, Array], path: Path) -> di
 
 
 def _history_text(history: History) -> str:
-    columns = history.to_dict()
-    epochs = map(str, range(len(history)))
-    # Column by column and with no loop in Python: a run may have millions of epochs.
-    rows = zip(epochs, *(map(repr, column) for column in columns.values()), strict=True)
-    return "\n".join([",".join(["epoch", *columns]), *map(",".join, rows)]) + "\n"
+    import polars  # here, as a model that is only predicted with needs none; a run may be long
+
+    columns = {"epoch": np.arange(len(history)), **{name: history[name] for name in history}}
+    return polars.DataFrame(columns).write_csv()
 
 
 def _read_history(path: Path) -> History:
+    import polars
+
     try:
-        header, *rows = path.read_text(encoding="utf-8").splitlines()
-        _, *names = header.split(",")
-        values = [[float(field) for field in row.split(",")[1:]] for row in rows]
-        columns = [list(column) for column in zip(*values, strict=True)]
-        return History(dict(zip(names, columns or [[] for _ in names], strict=True)))
+        table = polars.read_csv(path.read_bytes(), infer_schema=False, truncate_ragged_lines=False)
+        columns = table.drop("epoch").cast(polars.Float64).to_dict(as_series=False)
+        return History(columns)
     except FileNotFoundError:
         return History()
-    except (OSError, ValueError):
+    except (OSError, TypeError, polars.exceptions.PolarsError):
         raise ModelFileError(
             f"{path} is damaged: it is not a table with a row of numbers for each epoch. Delete it "
             "to use the model without its history."
