@@ -84,7 +84,20 @@ def described(machine: dict[str, Any], versions: dict[str, str], peaks: dict[str
     )
     if peaks:
         text += f" The measured peak, a large product of matrices, is {measured}."
+    if was_busy(peaks, machine["cores"]):
+        text += (
+            " **Other programs ran on these cores meanwhile**, so the times are unsteady, and what "
+            "is said of all cores is in doubt."
+        )
     return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+
+
+def was_busy(peaks: dict[str, float], cores: int) -> bool:
+    """Whether all cores together did far less than each by itself, so others had used them."""
+    pairs = [
+        (peaks.get(f"one {kind}"), peaks.get(f"all {kind}")) for kind in ("float64", "float32")
+    ]
+    return any(one and together and together < 0.75 * cores * one for one, together in pairs)
 
 
 EXPLAINED = """\

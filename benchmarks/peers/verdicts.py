@@ -124,5 +124,7 @@ def times(ratio: float) -> str:
 
 
 def _three(number: float) -> str:
+    if 0 < number < 0.0995:
+        return f"{number:.2g}"
     decimals = 0 if number >= 99.95 else 1 if number >= 9.995 else 2
     return f"{number:,.{decimals}f}"

@@ -18,9 +18,9 @@ TINY: dict[str, Work] = {
     "population": replace(XOR, networks=6, epochs=20),
     "small": replace(SMALL, samples=40, epochs=3),
     "digits": replace(DIGITS, sizes=(64, 7, 10), samples=60, batch=20, epochs=2),
-    "images": replace(IMAGES, sizes=(12, 5, 10), samples=64, epochs=2),
+    "images": replace(IMAGES, sizes=(12, 5, 3), samples=64, epochs=2),
     "images, tanh": replace(
-        IMAGES, sizes=(12, 5, 10), samples=64, activation="tanh", dtype="float64"
+        IMAGES, sizes=(12, 5, 3), samples=64, activation="tanh", dtype="float64"
     ),
 }
 
@@ -114,6 +114,16 @@ def test_units() -> None:
     assert [verdicts.seconds(value) for value in (5.47e-4, 0.0123, 0.9996, 345.2)] == [
         *("547 µs", "12.3 ms", "1.00 s", "345 s")
     ]
+    assert [verdicts.times(ratio) for ratio in (0.00183, 1.3, 2221)] == [
+        *("0.0018 ×", "1.30 ×", "2,221 ×")
+    ]
+
+
+def test_busy_cores_are_told() -> None:
+    quiet = {"one float64": 50e9, "all float64": 98e9}
+    assert not report.was_busy(quiet, 2)
+    assert report.was_busy({**quiet, "one float32": 100e9, "all float32": 104e9}, 2)
+    assert not report.was_busy({"one float64": 50e9}, 2)
 
 
 def test_the_section_is_written_between_the_markers(tmp_path: Path) -> None:
