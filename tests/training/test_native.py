@@ -355,3 +355,24 @@ def test_a_function_of_ones_own_is_traced_anew_in_every_run():
     factor = 2.0
     after = train(network, X, y, epochs=3)
     assert before.history != after.history
+
+
+@pytest.mark.parametrize("batch_size", [None, 6, 7])
+def test_dropout(batch_size, monkeypatch):
+    X, y = data()
+    network = Network([3, 8, 6, 2], dropout=[0.2, 0.4])
+    settings = {"epochs": 12, "batch_size": batch_size, "optimizer": "momentum"}
+    whole = both(network, X, y, **settings)
+    monkeypatch.setattr("chainrule.training.native._MOST_WITH_MASKS", 1)
+    assert train(network, X, y, **settings).history == whole.history
+
+
+def test_divergence_under_dropout_is_told_as_the_interpreter_tells_it():
+    X, y = data(24)
+    network = Network([3, 5, 2], activation="relu", dropout=0.3)
+    settings = {"optimizer": "gradient_descent", "learning_rate": 9.0, "epochs": 2000}
+    texts = [
+        message(network, X, y, engine=engine, batch_size=6, **settings)
+        for engine in ("native", "interpreter")
+    ]
+    assert texts[0].split(", from ")[0] == texts[1].split(", from ")[0]

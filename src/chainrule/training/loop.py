@@ -132,7 +132,7 @@ class Loop:
         batches = self.batches
         rows = batches.rows(order, state.batch)
         X, y = (self.X, self.y) if batches.whole else (self.X[rows], take(rows, self.y))
-        masks = self._masks(state, len(rows))
+        masks = self._masks(state, len(rows), state.batch)
         rate = self.settings.schedule(state.updates, state.epoch, state.schedule)
         step = self._step_for(state, X, y, masks, rate)
         inputs = step.inputs(state.weights.leaves, state.memory.leaves, X, y, masks, rate)
@@ -180,7 +180,8 @@ class Loop:
         """The operations of the largest matrix product in a step."""
         rows = next(self.batches.of_epoch(0))
         X, y = self.X[rows], take(rows, self.y)
-        return operations(self._step_for(state, X, y, self._masks(state, len(rows))).graph)
+        masks = self._masks(state, len(rows), state.batch)
+        return operations(self._step_for(state, X, y, masks).graph)
 
     def _step_for(
         self, state: State, X: Array, y: Array | None, masks: Any, rate: float = 0.1
@@ -198,11 +199,11 @@ class Loop:
         if state.memory.structure == step.memory_structure and not step.graph.static:
             self._steps[count] = (step.memory_structure, step)
 
-    def _masks(self, state: State, count: int) -> Any:
+    def _masks(self, state: State, count: int, batch: int) -> Any:
         model = self.objective.model
         if not self.drops or not isinstance(model, Network):
             return None
-        rng = self.batches.mask_generator(state.epoch, state.batch)
+        rng = self.batches.mask_generator(state.epoch, batch)
         return model.dropout_masks(rng, count, state.weights.leaves[0].dtype)
 
     def _diverged(self, state: State, step: Step, inputs: list[Any], rate: float) -> DivergedError:

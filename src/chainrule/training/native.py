@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from chainrule.errors import DivergedError
 from chainrule.graph import Graph
+from chainrule.pytrees import flatten
 from chainrule.training.interruption import Interruption
 from chainrule.training.loop import LastStep, Loop
 from chainrule.training.state import Flat, State
@@ -29,6 +30,8 @@ Array = NDArray[Any]
 Numbers = NDArray[np.float64]
 _CALL_SECONDS = 0.05
 _GROWTH = 64
+_MOST_WITH_MASKS = 64
+"""How many steps' dropout masks are kept at once."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ class Stretch:
     """Steps that are run in one call, and can be run again up to any of them.
 
     ``start`` holds the parameters and the optimiser's state before, ``order`` the rows of all
-    steps (empty where each takes all), ``rows`` how many a step has; ``epoch`` and ``batch`` are
-    those of the first step, ``per_epoch`` is how many steps an epoch has.
+    steps in ``data`` (empty where each takes all), ``rows`` how many a step has; ``epoch`` and
+    ``batch`` are those of the first step, ``per_epoch`` is how many steps an epoch has.
     """
 
     native: Native
@@ -79,12 +82,12 @@ class Stretch:
         """A step, with what it began from."""
         carried = self.run(number)[0]
         rows = self.order[number * self.rows : (number + 1) * self.rows]
-        X, *y = (array[rows] if len(rows) else array for array in self.data)
-        step, rate = self.native.step, float(self.rates[number])
-        split = step.parameter_count
-        inputs = step.inputs(carried[:split], carried[split:], X, y[0] if y else None, None, rate)
+        data = [array[rows] if len(rows) else array for array in self.data]
+        rate = float(self.rates[number])
+        inputs = [*carried, *data, np.float64(rate)]
         first = not self.updates and not number
-        return step, inputs, rate, self.epoch + (self.batch + number) // self.per_epoch, first
+        epoch = self.epoch + (self.batch + number) // self.per_epoch
+        return self.native.step, inputs, rate, epoch, first
 
 
 class NativeLoop(Loop):
@@ -111,8 +114,12 @@ class NativeLoop(Loop):
             super()._go_on(state, order)
             return
         count = max(1, min(left, self._steps_in_call))
+        if self.drops:
+            count = min(count, _MOST_WITH_MASKS)
         used = order[:0] if batches.whole else batches.rows(order, state.batch, count)
         stretch = self._stretch(state, native, used, rows, count)
+        if self.drops:
+            stretch = self._with_masks(state, stretch)
         carried, losses, done = self._timed(stretch)
         branches = bool(native.step.graph.guards)
         if done < count and not branches:
@@ -153,7 +160,7 @@ class NativeLoop(Loop):
     def _epochs_in_call(self, state: State) -> int:
         """How many epochs can pass before something has to be done in between."""
         settings, batches, schedule = self.settings, self.batches, self.settings.schedule
-        watched = self.validation is not None or not self._in_turn
+        watched = self.validation is not None or self.drops or not self._in_turn
         saved = self.save is not None and settings.checkpoint_every < 2 * _CALL_SECONDS
         if watched or saved or state.batch or batches.n % batches.size:
             return 1
@@ -180,6 +187,15 @@ class NativeLoop(Loop):
             per_epoch=self.batches.count,
             updates=state.updates,
         )
+
+    def _with_masks(self, state: State, stretch: Stretch) -> Stretch:
+        """The same steps with dropout masks, which lie beside copies of the rows in their order."""
+        count = len(stretch.rates)
+        drawn = [self._masks(state, stretch.rows, state.batch + i) for i in range(count)]
+        masks = [np.concatenate(each) for each in zip(*(flatten(m)[0] for m in drawn), strict=True)]
+        rows = stretch.order if len(stretch.order) else np.arange(stretch.rows)
+        data = (*(array[rows] for array in stretch.data), *masks)
+        return replace(stretch, data=data, order=np.arange(count * stretch.rows))
 
     def _rates(self, state: State, count: int) -> Numbers:
         """The learning rates of the next steps."""
@@ -246,10 +262,12 @@ class NativeLoop(Loop):
 
     def _native(self, state: State, rows: int) -> Native | None:
         """The step for a batch of this many rows, or None where it cannot be native."""
-        if self.drops:
-            return None
-        X, y = self.X[:rows], None if self.y is None else self.y[:rows]
-        step = self._step_for(state, X, y, None)
+        known = self._steps.get(rows)
+        if known is not None and known[0] is state.memory.structure:
+            step = known[1]
+        else:
+            X, y = self.X[:rows], None if self.y is None else self.y[:rows]
+            step = self._step_for(state, X, y, self._masks(state, rows, state.batch))
         if step.memory_structure != state.memory.structure:
             return None  # an own optimiser's state may take its form in the first step
         if step not in self._natives:
@@ -262,7 +280,7 @@ class NativeLoop(Loop):
         if graph.static or not _carries(graph, carried):
             return None
         engine = cast(StepsEngine, self.settings.engine)
-        steps = engine.steps(graph, carried, rows, self.batches.whole)
+        steps = engine.steps(graph, carried, rows, self.batches.whole and not self.drops)
         return None if steps is None else Native(step, steps)
 
 
