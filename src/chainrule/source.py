@@ -88,6 +88,20 @@ class Source:
                 return None
         return None
 
+    @property
+    def assigned_line(self) -> int | None:
+        """The line in which the value was assigned to its name; see `name`."""
+        for code, offset in self.frames:
+            position = _position(code, offset)
+            if position is None:
+                return None
+            kind, _ = _roles(position.file).get(_key(position), (None, None))
+            if kind == "assigned":
+                return position.line
+            if kind != "returned":
+                return None
+        return None
+
     def describe(self) -> str:
         """The place with the user's text, for a message: ``net.py:12, in `z1 = X @ W1` ``."""
         position = self.position

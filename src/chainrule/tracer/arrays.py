@@ -248,9 +248,11 @@ class TracedArray:
         return f"traced {self.value!r}"
 
     def __str__(self) -> str:
+        leaks.shown(self)
         return str(self.value)
 
     def __format__(self, specification: str) -> str:
+        leaks.shown(self)
         return format(self.value, specification)
 
     # Where a value would leave the trace.
@@ -259,6 +261,7 @@ class TracedArray:
         return leaks.truth(self)
 
     def __float__(self) -> float:
+        leaks.shown(self)
         return float(leaks.number(self, "float()"))
 
     def __int__(self) -> int:
@@ -287,6 +290,8 @@ class TracedArray:
         return leaks.whole(entered(UFUNCS["__call__"], np.ceil, self), "math.ceil()")
 
     def item(self, *position: int) -> Any:
+        if leaks.keeps() and not position and self.size == 1:
+            return FUNCTIONS[np.reshape](self, ())
         return leaks.number(self[position] if position else self, ".item()")
 
     def tolist(self) -> Any:
@@ -353,6 +358,7 @@ def bind(primitive: Primitive, *operands: TracedArray, **attributes: Any) -> Tra
             each.without_name()
     assert node.shape == np.shape(value), (node, np.shape(value))
     assert node.dtype == value.dtype, (node, value.dtype)
+    leaks.made(node)
     if primitive in _VIEWS:
         base = operands[0]  # pyright: ignore[reportGeneralTypeIssues]  # a view is of something
         if np.may_share_memory(value, base.value):

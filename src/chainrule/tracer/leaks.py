@@ -11,7 +11,7 @@ from __future__ import annotations
 import opcode
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -32,9 +32,12 @@ __all__ = [
     "active_contexts",
     "array",
     "depends",
+    "keeps",
+    "made",
     "number",
     "recording",
     "require_running",
+    "shown",
     "steer",
     "tracing",
     "truth",
@@ -51,6 +54,8 @@ class Context:
     """One running trace: its arguments with their values, and what it came to depend on."""
 
     allow_cuts: bool
+    made: Callable[[Node], None] | None = None  # told of every node that the program makes
+    shown: Callable[[Node], None] | None = None  # told of every node that goes into a text
     values: dict[Node, Any] = field(default_factory=dict[Node, Any])
     guards: list[Guard] = field(default_factory=list[Guard])
     cuts: list[Cut] = field(default_factory=list[Cut])
@@ -181,6 +186,23 @@ def _ended() -> TraceError:
         f"({capture().describe()}). Return it from the traced function instead of storing it "
         "elsewhere."
     )
+
+
+def made(node: Node) -> None:
+    """Tell the running trace of a node that the program has made."""
+    if _state.contexts and _state.contexts[-1].made is not None:
+        _state.contexts[-1].made(node)
+
+
+def shown(x: TracedArray) -> None:
+    """Tell the running trace of a value that goes into a text or a plain number."""
+    if _state.contexts and _state.contexts[-1].shown is not None:
+        _state.contexts[-1].shown(x.node)
+
+
+def keeps() -> bool:
+    """Whether the running trace keeps the numbers that a program takes out of its arrays."""
+    return bool(_state.contexts) and _state.contexts[-1].made is not None
 
 
 def require_running(node: Node) -> None:

@@ -1,0 +1,179 @@
+"""One iteration of a program's loop, traced: what it began from, computed, and came to.
+
+The program itself runs as it is. Where an iteration is to be looked at, its process is copied
+(`os.fork`), and the copy goes on with traced values until the iteration has ended: so no number of
+the program changes, nothing is printed twice, and what cannot be traced fails in the copy alone.
+"""
+
+# What a program holds has no type to know, so unknown types are allowed in this file.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.check.environment import Environment
+from chainrule.graph import Node, argument, topological_order
+from chainrule.interpreter import evaluate_nodes
+from chainrule.tracer import TracedArray, is_traced
+from chainrule.tracer.leaks import Context, recording
+from chainrule.tracer.redirection import redirected
+
+__all__ = ["Iteration", "Trace"]
+
+Array = NDArray[Any]
+
+
+@dataclass
+class Trace:
+    """A traced iteration.
+
+    ``start`` has the argument node of every number that the program held, by its path; ``end`` the
+    node of what is there after the iteration; ``log`` every node in the order of computing;
+    ``shown`` those that the program printed or took out as plain numbers.
+    """
+
+    start: dict[str, Node]
+    end: dict[str, Node]
+    log: list[Node]
+    given: dict[Node, Any]
+    shown: set[Node]
+    _values: dict[Node, Any] = field(default_factory=dict[Node, Any])
+    _later: dict[Node, set[Node]] = field(default_factory=dict[Node, set[Node]])
+
+    def value(self, node: Node) -> Array:
+        """What a node was in this iteration."""
+        if node not in self._values:
+            with np.errstate(all="ignore"):
+                (self._values[node],) = evaluate_nodes([node], {**self.given, **self._values})
+        return np.asarray(self._values[node])
+
+    def value_if(self, node: Node, changed: Node, to: Array) -> Array:
+        """What a node would have been, had another been something else."""
+        after = self._users(changed)
+        kept = {each: value for each, value in self._values.items() if each not in after}
+        with np.errstate(all="ignore"):
+            (value,) = evaluate_nodes([node], {**self.given, **kept, changed: to})
+        return np.asarray(value)
+
+    def _users(self, changed: Node) -> set[Node]:
+        """All that is computed from a node."""
+        if changed not in self._later:
+            after = {changed}
+            for node in topological_order([*self.end.values(), *self.log]):
+                if any(operand in after for operand in node.inputs):
+                    after.add(node)
+            self._later[changed] = after
+        return self._later[changed]
+
+
+class Iteration:
+    """An iteration that is being traced: between `__init__` and `ended` the program goes on."""
+
+    def __init__(self, frame: FrameType, file: str) -> None:
+        self.file = file
+        self.log: list[Node] = []
+        self._start: dict[str, Node] = {}
+        self._shown: list[Node] = []
+        self._context = Context(allow_cuts=True, made=self.log.append, shown=self._shown.append)
+        self._blocks = [recording(self._context), redirected()]
+        Environment(frame, file).exchange(self._begin)
+        for block in self._blocks:
+            block.__enter__()
+        _follow_mathematics(frame)
+
+    def _begin(self, path: str, value: Any) -> Any:
+        if is_traced(value) or isinstance(value, np.matrix | np.ma.MaskedArray):
+            return value
+        array = np.asarray(value)
+        # Whole numbers too: their methods, as in X.dot(W), would not notice a traced operand.
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8 or not array.size:
+            return value
+        if array.dtype.name == "float16" or not array.dtype.isnative:
+            return value
+        node = argument(path, array.shape, array.dtype)
+        self._start[path] = node
+        self._context.values[node] = np.array(array)
+        return TracedArray(value if isinstance(value, np.ndarray) else array[()], node,
+                           weak=type(value) is float)  # fmt: skip
+
+    def ended(self, frame: FrameType) -> Trace:
+        """The iteration, now that the program has come to its end."""
+        end: dict[str, Node] = {}
+
+        def read(path: str, value: Any) -> Any:
+            if is_traced(value):
+                end[path] = value.node
+            return value
+
+        Environment(frame, self.file).exchange(read)
+        for block in reversed(self._blocks):
+            block.__exit__(None, None, None)
+        return Trace(self._start, end, self.log, dict(self._context.values), set(self._shown))
+
+
+def _follow_mathematics(frame: FrameType) -> None:
+    """Let `math.exp` and its like take traced numbers, whatever name the program has for them."""
+    pairs: dict[Any, Callable[..., Any]] = {}
+    for name, ufunc in _UFUNCS.items():
+        plain = getattr(math, name)
+        pairs[plain] = _either(plain, ufunc)
+        setattr(math, name, pairs[plain])
+    walked: FrameType | None = frame
+    while walked is not None:
+        names = walked.f_globals
+        for name, value in list(names.items()):
+            if callable(value) and type(value) is type(math.exp) and value in pairs:
+                names[name] = pairs[value]
+        names.setdefault("float", _Float)
+        walked = walked.f_back
+
+
+class _FloatKind(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, float)
+
+
+class _Float(metaclass=_FloatKind):
+    """Python's ``float``, which keeps a traced number traced; NumPy takes it for its dtype."""
+
+    dtype = np.dtype(np.float64)
+
+    def __new__(cls, value: Any = 0.0) -> Any:
+        if is_traced(value) and value.size == 1:
+            return value.item()
+        return float(value)
+
+
+def _either(plain: Callable[..., Any], ufunc: Any) -> Callable[..., Any]:
+    def function(*numbers: Any) -> Any:
+        return ufunc(*numbers) if any(is_traced(each) for each in numbers) else plain(*numbers)
+
+    return function
+
+
+_UFUNCS = {
+    "exp": np.exp,
+    "log": np.log,
+    "log1p": np.log1p,
+    "log2": np.log2,
+    "log10": np.log10,
+    "expm1": np.expm1,
+    "sqrt": np.sqrt,
+    "tanh": np.tanh,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "sin": np.sin,
+    "cos": np.cos,
+    "atan": np.arctan,
+    "fabs": np.abs,
+    "pow": np.power,
+}

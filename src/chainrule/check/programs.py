@@ -1,0 +1,129 @@
+"""A user's program as it is checked: a script, or the cells of a notebook one after the other."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import textwrap
+import tokenize
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.errors import DataError
+
+__all__ = ["Place", "Program", "load_program"]
+
+_MAGIC = re.compile(r"^\s*(%|!|\?|[\w.]+\?{1,2}\s*$)")
+
+
+_PYTHON_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the user's: from 1, in a notebook within its cell, and cells from 0 among all."""
+
+    line: int
+    cell: int | None = None
+
+    def __str__(self) -> str:
+        return f"line {self.line}" if self.cell is None else f"cell {self.cell}, line {self.line}"
+
+
+@dataclass(frozen=True)
+class Program:
+    """The text of a program, and where each of its lines stands in the user's file.
+
+    ``shown`` are the lines whose expression a notebook displays.
+    """
+
+    path: Path
+    text: str
+    places: tuple[Place, ...]
+    shown: frozenset[int] = frozenset()
+
+    def place(self, line: int) -> Place:
+        """Where a line of the text stands in the user's file."""
+        return self.places[min(line, len(self.places)) - 1]
+
+    def line(self, number: int) -> str:
+        """A line of the text."""
+        lines = self.text.splitlines()
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
+    def tree(self) -> ast.Module:
+        """The program as Python reads it. Raises DataError, with the line, where it cannot."""
+        try:
+            return ast.parse(self.text, str(self.path))
+        except SyntaxError as error:
+            where = f", {self.place(error.lineno)}" if error.lineno else ""
+            raise DataError(f"{self.path}{where}: Python cannot read it: {error.msg}.") from None
+        except ValueError as error:
+            raise DataError(f"{self.path}: Python cannot read it: {error}.") from None
+
+
+def load_program(path: str | Path) -> Program:
+    """Read a script (.py) or a notebook (.ipynb).
+
+    Raises DataError for a file that is not there, or is neither.
+    """
+    path = Path(path)
+    if path.suffix not in (".py", ".ipynb"):
+        raise DataError(f"{path} is neither a script (.py) nor a notebook (.ipynb).")
+    try:
+        if path.suffix == ".py":
+            with tokenize.open(path) as file:
+                text = file.read()
+            lines = text.count("\n") + 1
+            return Program(path, text, tuple(Place(i + 1) for i in range(lines)))
+        return _notebook(path, path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"There is no file {path}.") from None
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from None
+
+
+def _notebook(path: Path, text: str) -> Program:
+    try:
+        cells: list[Any] = json.loads(text)["cells"]
+        sources = ["".join(cell["source"]) for cell in cells]
+        kinds = [cell["cell_type"] for cell in cells]
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{path} is not a notebook of format 4: it has no list of cells.") from None
+    lines: list[str] = []
+    places: list[Place] = []
+    shown: set[int] = set()
+    for number, (kind, source) in enumerate(zip(kinds, sources, strict=True)):
+        magic = source.lstrip().split(maxsplit=1)[0] if source.strip() else ""
+        if kind != "code" or (magic.startswith("%%") and magic not in _PYTHON_CELLS):
+            continue
+        kept = _plain(source)
+        shown.update(len(lines) + line for line in _displayed(kept))
+        lines += kept
+        places += [Place(i + 1, number) for i in range(len(kept))]
+    return Program(path, "\n".join(lines) + "\n", (*places, Place(1, len(cells))), frozenset(shown))
+
+
+def _plain(source: str) -> list[str]:
+    """A cell as Python alone: magics and shell lines left out, its indentation removed."""
+    lines = textwrap.dedent(source).splitlines()
+    kept = ["" if _MAGIC.match(line) else line for line in lines]
+    first = next((line for line in kept if line.strip()), "")
+    margin = len(first) - len(first.lstrip())
+    if margin and all(not line[:margin].strip() for line in kept):
+        kept = [line[margin:] for line in kept]
+    return kept
+
+
+def _displayed(lines: list[str]) -> list[int]:
+    """The line of a cell's last expression, which a notebook displays."""
+    try:
+        statements = ast.parse("\n".join(lines)).body
+    except SyntaxError:
+        return []
+    text = "\n".join(lines).rstrip()
+    if statements and isinstance(statements[-1], ast.Expr) and not text.endswith(";"):
+        return [statements[-1].lineno]
+    return []

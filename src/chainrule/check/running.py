@@ -1,0 +1,196 @@
+"""The process in which a checked program runs: as it is, but for copies that trace an iteration.
+
+    python -m chainrule.check.running PROGRAM RESULTS [--loss NAME]
+
+What each copy finds is written to RESULTS, a folder, as JSON.
+"""
+
+# What a program holds has no type to know, so unknown types are allowed in this file.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import argparse
+import builtins
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from chainrule.check.comparison import Compared, Value, compare
+from chainrule.check.hooks import HOOK, with_hooks
+from chainrule.check.iteration import Iteration
+from chainrule.check.programs import load_program
+from chainrule.check.roles import roles_of
+from chainrule.errors import ChainruleError
+
+__all__ = ["main"]
+
+_LOOKED_AT = (0, 3)
+"""The iterations of each loop that are traced: the first, and one in which nothing is fresh."""
+_MOST_SECONDS = 20
+
+
+class Watch:
+    """What the program's hooks call."""
+
+    def __init__(self, file: str, results: Path, loss: str | None) -> None:
+        self.file, self.results, self.loss = file, results, loss
+        self._counts: Counter[int] = Counter()
+        self._losses: dict[int, str | None] = {}
+        self._copy: tuple[int, int, FrameType, Iteration] | None = None
+
+    def begin(self, loop: int) -> None:
+        """An iteration of the loop in this line begins."""
+        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        if self._copy is not None:
+            if self._copy[0] == loop and self._copy[2] is frame:
+                self._finish()
+            return
+        count = self._counts[loop]
+        self._counts[loop] += 1
+        if count in _LOOKED_AT and self._is_copy():
+            self._become(loop, count, frame)
+        elif count == _LOOKED_AT[0] and self.loss is None:
+            self._remember_loss(loop, count)
+
+    def _remember_loss(self, loop: int, count: int) -> None:
+        """What the loss is called, which later iterations may not print."""
+        try:
+            found = json.loads((self.results / f"{loop}-{count}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return
+        self._losses[loop] = found.get("loss") or None
+
+    def end(self, loop: int) -> None:
+        """The loop in this line has ended."""
+        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        if self._copy is not None and self._copy[0] == loop and self._copy[2] is frame:
+            self._finish()
+
+    def display(self, value: Any) -> None:
+        """Show a notebook's last expression."""
+        if value is not None:
+            print(repr(value))
+
+    def _is_copy(self) -> bool:
+        """Copy the process; whether this is the copy."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        process = os.fork()
+        if process:
+            os.waitpid(process, 0)
+            return False
+        return True
+
+    def _become(self, loop: int, count: int, frame: FrameType) -> None:
+        """Be the copy: silent, short of time, and traced."""
+        import signal
+
+        silence = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(silence, stream)
+        signal.signal(signal.SIGALRM, self._late)
+        signal.alarm(_MOST_SECONDS)
+        np.seterr(all="ignore")
+        try:
+            self._copy = loop, count, frame, Iteration(frame, self.file)
+        except BaseException as error:
+            self._give_up(_reason(error))
+
+    def _late(self, number: int, frame: FrameType | None) -> None:
+        self._give_up("it took too long")
+
+    def _finish(self) -> None:
+        """Compare what the iteration came to, write it down, and end the copy."""
+        assert self._copy is not None
+        loop, count, frame, iteration = self._copy
+        try:
+            trace = iteration.ended(frame)
+            roles = roles_of(trace, self.loss or self._losses.get(loop))
+            compared = None if roles.reason else compare(trace, roles)
+            found = {"reason": roles.reason or "all gradients are 0"}
+            if compared is not None and compared.verdict == "cannot tell":
+                name = compared.loss or "the loss that was found"
+                found = {"reason": f"no update is made of the gradient of {name}"}
+            elif compared is not None:
+                found = described(compared)
+            self._write({"loop": loop, "iteration": count, **found})
+        except BaseException as error:
+            self._give_up(_reason(error))
+        os._exit(0)
+
+    def give_up(self, error: BaseException) -> None:
+        """End the copy where the traced program failed; do nothing in the program itself."""
+        if self._copy is not None:
+            self._give_up(_reason(error))
+
+    def _give_up(self, reason: str) -> None:
+        loop, count = self._copy[:2] if self._copy is not None else (0, 0)
+        self._write({"loop": loop, "iteration": count, "reason": reason})
+        os._exit(0)
+
+    def _write(self, found: dict[str, Any]) -> None:
+        path = self.results / f"{found['loop']}-{found['iteration']}.json"
+        path.write_text(json.dumps(found), encoding="utf-8")
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, ChainruleError) else f"{type(error).__name__}: {error}"
+
+
+def described(compared: Compared) -> dict[str, Any]:
+    """A comparison as plain data."""
+    first = compared.first
+    return {
+        "verdict": compared.verdict,
+        "factor": compared.factor,
+        "ascends": compared.ascends,
+        "never": compared.never,
+        "loss": compared.loss,
+        "parameters": [
+            {"name": each.path, "right": each not in compared.wrong} for each in compared.parameters
+        ],
+        "values": [
+            {"name": each.name, "line": each.line, "of": each.of, "factor": each.factor}
+            for each in compared.values
+        ],
+        "first": None if first is None else _of_first(first),
+    }
+
+
+def _of_first(first: Value) -> dict[str, Any]:
+    return {"name": first.name, "line": first.line, "should_be": first.should_be}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a program and look at its iterations."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program", type=Path)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--loss")
+    options = parser.parse_args(arguments)
+    program = load_program(options.program)
+    code = with_hooks(program)
+    watch = Watch(str(program.path), options.results, options.loss)
+    setattr(builtins, HOOK, watch)
+    module = ModuleType("__main__")
+    module.__dict__.update(__file__=str(program.path), __builtins__=builtins)
+    sys.modules["__main__"] = module
+    sys.argv = [str(program.path)]
+    sys.path.insert(0, str(program.path.parent))
+    try:
+        exec(code, module.__dict__)
+    except BaseException as error:
+        watch.give_up(error)
+        raise
+
+
+if __name__ == "__main__":
+    main()
