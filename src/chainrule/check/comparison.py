@@ -76,6 +76,7 @@ def compare(trace: Trace, roles: Roles) -> Compared | None:
     factor = _common(found)
     usual = _usual_step(found)
     wrong = [each.parameter for each in found if not each.has(factor) or each.is_off(usual)]
+    wrong += [e for e in known if e.end.shape != e.start.shape and e not in wrong]
     if usual is not None and all(_is(each.step, usual) for each in found):
         wrong = []  # however it is written, every step is the gradient's multiple, and the same one
     moves = [float(np.sum(_step(trace, each) * exact[each.path])) for each in known]
@@ -132,6 +133,8 @@ def _verdict(factor: float, *, wrong: bool, ascends: bool, reversed_sign: bool) 
 
 
 def _step(trace: Trace, parameter: Parameter) -> Array:
+    if parameter.end.shape != parameter.start.shape:  # it has grown by broadcasting
+        return np.zeros(parameter.start.shape)
     return trace.value(parameter.end) - trace.value(parameter.start)
 
 
@@ -204,7 +207,7 @@ class Found:
                 continue
             if ancestors([node]) & state:
                 continue  # a momentum, or what is made of one
-            own = bool(node.name) and _last_word(node.name) != _last_word(parameter.path)
+            own = bool(node.name) and not _same_place(node.name, parameter.path)
             if own:
                 self.node = node
             factor = _match_one(trace.value(node), exact, tolerance_of(node))
@@ -219,7 +222,7 @@ class Found:
         if ancestors([parameter.end]) & state:  # momentum and its like: the step is no multiple
             self.step = None
             return
-        step = trace.value(parameter.end) - trace.value(parameter.start)
+        step = _step(trace, parameter)
         # A step is a difference of larger numbers, so it is less exact.
         self.step = _match_one(step, exact, 1e-5)
         by_the_step = self._by_the_step(trace)
@@ -252,7 +255,10 @@ class Found:
         if usual is None:
             return False
         start = trace.value(self.parameter.start)
-        step = trace.value_if(self.parameter.end, changed, to) - start
+        end = trace.value_if(self.parameter.end, changed, to)
+        if end.shape != start.shape:
+            return False
+        step = end - start
         return _is(_match_one(step, self.exact, 1e-5), usual)
 
     def is_off(self, usual: float | None) -> bool:
@@ -266,6 +272,17 @@ class Found:
         if self.size > 1:
             return _is(self.chosen, factor)
         return any(_is(each, factor) for each in [*self.every, self.chosen])
+
+
+def _same_place(name: str, path: str) -> bool:
+    """Whether a name in the program is that of a path: ``self.W1`` of ``net.W1``."""
+    first, other = (
+        name.partition("[")[0].partition(".")[0],
+        path.partition("[")[0].partition(".")[0],
+    )
+    if name.partition("[")[0] == path.partition("[")[0] and "[" in name:
+        return True  # one of a list or dict, under a name that changes
+    return _last_word(name) == _last_word(path) and (first == other or first == "self")
 
 
 def _last_word(name: str) -> str:

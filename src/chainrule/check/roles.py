@@ -62,7 +62,8 @@ def roles_of(trace: Trace, loss_name: str | None = None) -> Roles:
         # What adds up the loss is no parameter.
         others = [e for e in changed if e.end is not candidate and e.path != candidate.name]
         # A loss that is computed after the update is one of the parameters all the same.
-        (loss,) = substitute([candidate], {each.end: each.start for each in others})
+        after = {e.end: e.start for e in others if e.end.shape == e.start.shape}
+        (loss,) = substitute([candidate], after)
         below = ancestors([loss])
         reached = [each for each in others if each.start in below]
         one = constant(np.ones(loss.shape, loss.dtype))
@@ -82,7 +83,7 @@ def _changed(trace: Trace) -> list[Parameter]:
     seen: set[Node] = set()
     for path, end in trace.end.items():
         start = trace.start.get(path)
-        if start is None or start is end or start in seen or end.shape != start.shape:
+        if start is None or start is end or start in seen:
             continue
         if _steps(start, end):
             seen.add(start)

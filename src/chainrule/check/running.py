@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import builtins
 import json
+import linecache
 import os
 import sys
 from collections import Counter
@@ -177,6 +178,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--loss")
     options = parser.parse_args(arguments)
     program = load_program(options.program)
+    # Names and lines of values are read from the text that runs, which of a notebook is no file.
+    lines = program.text.splitlines(keepends=True)
+    linecache.cache[str(program.path)] = len(program.text), None, lines, str(program.path)
     code = with_hooks(program)
     watch = Watch(str(program.path), options.results, options.loss)
     setattr(builtins, HOOK, watch)
