@@ -7,6 +7,7 @@ import json
 import re
 import textwrap
 import tokenize
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,12 +57,18 @@ class Program:
     def tree(self) -> ast.Module:
         """The program as Python reads it. Raises DataError, with the line, where it cannot."""
         try:
-            return ast.parse(self.text, str(self.path))
+            with warnings.catch_warnings():  # they are the program's, and it gives them itself
+                warnings.simplefilter("ignore")
+                tree = ast.parse(self.text, str(self.path))
+                compile(tree, str(self.path), "exec", dont_inherit=True)  # finds a stray return
+            return tree
         except SyntaxError as error:
             where = f", {self.place(error.lineno)}" if error.lineno else ""
             raise DataError(f"{self.path}{where}: Python cannot read it: {error.msg}.") from None
         except ValueError as error:
             raise DataError(f"{self.path}: Python cannot read it: {error}.") from None
+        except (RecursionError, MemoryError):
+            raise DataError(f"{self.path}: Python cannot read it: it is nested too deep.") from None
 
 
 def load_program(path: str | Path) -> Program:
@@ -90,7 +97,7 @@ def _notebook(path: Path, text: str) -> Program:
         cells: list[Any] = json.loads(text)["cells"]
         sources = ["".join(cell["source"]) for cell in cells]
         kinds = [cell["cell_type"] for cell in cells]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise DataError(f"{path} is not a notebook of format 4: it has no list of cells.") from None
     lines: list[str] = []
     places: list[Place] = []

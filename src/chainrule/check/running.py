@@ -1,8 +1,9 @@
 """The process in which a checked program runs: as it is, but for copies that trace an iteration.
 
-    python -m chainrule.check.running PROGRAM RESULTS [--loss NAME]
+    python -m chainrule.check.running PROGRAM RESULTS [--loss NAME] [--memory BYTES]
 
-What each copy finds is written to RESULTS, a folder, as JSON.
+What each copy finds is written to RESULTS, a folder, as JSON, and how the program itself ended to
+``outcome.json`` there.
 """
 
 # What a program holds has no type to know, so unknown types are allowed in this file.
@@ -17,14 +18,16 @@ import json
 import linecache
 import os
 import sys
+import traceback
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from chainrule.check.comparison import Compared, Value, compare
+from chainrule.check.comparison import Compared, Value, compare, tolerance_of
 from chainrule.check.hooks import HOOK, with_hooks
 from chainrule.check.iteration import Iteration
 from chainrule.check.programs import load_program
@@ -36,6 +39,7 @@ __all__ = ["main"]
 _LOOKED_AT = (0, 3)
 """The iterations of each loop that are traced: the first, and one in which nothing is fresh."""
 _MOST_SECONDS = 20
+_LARGEST_FILE = 2**30
 
 
 class Watch:
@@ -155,6 +159,7 @@ def described(compared: Compared) -> dict[str, Any]:
         "ascends": compared.ascends,
         "never": compared.never,
         "loss": compared.loss,
+        "tolerance": max(tolerance_of(each.start) for each in compared.parameters),
         "parameters": [
             {"name": each.path, "right": each not in compared.wrong} for each in compared.parameters
         ],
@@ -176,6 +181,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("program", type=Path)
     parser.add_argument("results", type=Path)
     parser.add_argument("--loss")
+    parser.add_argument("--memory", type=int, default=0)
     options = parser.parse_args(arguments)
     program = load_program(options.program)
     # Names and lines of values are read from the text that runs, which of a notebook is no file.
@@ -189,11 +195,51 @@ def main(arguments: list[str] | None = None) -> None:
     sys.modules["__main__"] = module
     sys.argv = [str(program.path)]
     sys.path.insert(0, str(program.path.parent))
+    process = os.getpid()
+    outcome: dict[str, Any] = {"outcome": "ran"}
+    _limit(options.memory)
     try:
         exec(code, module.__dict__)
+        watch.give_up(ChainruleError("the iteration did not come to an end"))
     except BaseException as error:
         watch.give_up(error)
+        outcome = _outcome(error, str(program.path))
         raise
+    finally:
+        if os.getpid() == process:
+            path = options.results / "outcome.json"
+            path.write_text(json.dumps(outcome), encoding="utf-8")
+
+
+def _limit(memory: int) -> None:
+    """Let this process and its copies have no more memory each, and write no file without end."""
+    import resource  # here, as Windows has none
+
+    limits = [(resource.RLIMIT_FSIZE, _LARGEST_FILE), (resource.RLIMIT_CORE, 0)]
+    if memory:
+        limits.append((resource.RLIMIT_AS, memory))
+    for kind, most in limits:
+        _, hard = resource.getrlimit(kind)
+        if hard != resource.RLIM_INFINITY:
+            most = min(most, hard)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(kind, (most, most))
+
+
+def _outcome(error: BaseException, file: str) -> dict[str, Any]:
+    """How the program ended, and in which of its lines."""
+    line = None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    if isinstance(error, SystemExit):
+        code = 0 if error.code is None else error.code
+        return {"outcome": "exited", "code": code if type(code) is int else 1, "line": line}
+    text = "".join(traceback.format_exception_only(error)).strip()
+    kind = "too much memory" if isinstance(error, MemoryError) else "failed"
+    return {"outcome": kind, "error": text, "kind": type(error).__name__, "line": line}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,201 @@
+"""A program in a process of its own, in a copy of its folder, with limits.
+
+What it writes beside itself is written to the copy; what it prints, to a file that is thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Ran", "program_files", "run_program"]
+
+_LARGEST_FOLDER = 50 * 10**6
+_MOST_FILES = 20_000
+_MOST_OUTPUT = 50 * 10**6
+_SECONDS_BETWEEN_LOOKS = 0.02
+_SKIPPED = ("__pycache__", "node_modules", "site-packages")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a program ended, and what the copies of its process found.
+
+    ``outcome`` is ran, failed, exited, timed out, too much memory or too much output; ``line`` is
+    where it ended, as a line of `Program.text`.
+    """
+
+    outcome: str
+    found: list[dict[str, Any]]
+    seconds: float
+    line: int | None = None
+    error: str = ""
+    kind: str = ""
+    code: int = 0
+    whole_folder: bool = True
+
+
+def run_program(
+    path: Path,
+    *,
+    loss: str | None,
+    timeout: float,
+    memory: int,
+    stop: threading.Event | None = None,
+) -> Ran:
+    """Run a program and look at its iterations; ``stop`` ends it early."""
+    with tempfile.TemporaryDirectory(prefix="chainrule-", ignore_cleanup_errors=True) as name:
+        # Whatever the system's name for it is, it is what the program will see.
+        top = Path(name).resolve()
+        work, results, scratch = top / "work", top / "results", top / "tmp"
+        for folder in (work, results, scratch):
+            folder.mkdir()
+        folder = path.absolute().parent
+        whole = _copy(folder, work)
+        if not (work / path.name).exists():
+            shutil.copyfile(path, work / path.name)
+        command = [sys.executable, "-P", "-m", "chainrule.check.running"]
+        command += [str(work / path.name), str(results), f"--memory={memory}"]
+        if loss is not None:
+            command.append(f"--loss={loss}")
+        start = time.monotonic()
+        with (top / "output").open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=work,
+                env=_environment(scratch),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+            try:
+                stopped = _wait(process, output.fileno(), start + timeout, stop)
+            finally:
+                # The copies, and what else the program has started, are in its session.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        seconds = time.monotonic() - start
+        found = [each for each in map(_read, sorted(results.glob("*-*.json"))) if each]
+        end = _read(results / "outcome.json") or _sudden(process.returncode, top / "output")
+        return Ran(
+            stopped or end["outcome"],
+            found,
+            seconds,
+            None if stopped else end.get("line"),
+            str(end.get("error", "")).replace(str(work), str(folder)),
+            end.get("kind", ""),
+            end.get("code", 0),
+            whole,
+        )
+
+
+def _wait(
+    process: subprocess.Popen[bytes], output: int, end: float, stop: threading.Event | None
+) -> str | None:
+    """Wait for the process; why it is to be stopped, or None where it has ended."""
+    while True:
+        try:
+            process.wait(_SECONDS_BETWEEN_LOOKS)
+        except subprocess.TimeoutExpired:
+            pass
+        else:
+            return None
+        if os.fstat(output).st_size > _MOST_OUTPUT:
+            return "too much output"
+        if time.monotonic() > end:
+            return "timed out"
+        if stop is not None and stop.is_set():
+            return "stopped"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What a process wrote; None where it was stopped while it did."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _sudden(code: int, output: Path) -> dict[str, Any]:
+    """The outcome of a process that could not say it: a signal, `os._exit`, or chainrule's own."""
+    if code == -signal.SIGKILL:
+        return {"outcome": "too much memory"}
+    if code < 0:
+        name = signal.Signals(-code).name if -code in list(signal.Signals) else str(-code)
+        return {"outcome": "failed", "kind": "signal", "error": f"it was ended by {name}"}
+    text = output.read_bytes()[-2000:].decode("utf-8", "replace").strip()
+    if text.rpartition("\n")[2].startswith("MemoryError"):
+        return {"outcome": "too much memory"}
+    return {"outcome": "exited", "code": code}
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    threads = ("OPENBLAS", "OMP", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
+    paths = os.environ.get("PYTHONPATH", "")
+    absolute = os.pathsep.join(os.path.abspath(each) for each in paths.split(os.pathsep) if each)
+    return {
+        **os.environ,
+        **{f"{each}_NUM_THREADS": "1" for each in threads},
+        "MPLBACKEND": "Agg",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": absolute,
+        "PYTHONUNBUFFERED": "",
+        "TMPDIR": str(scratch),
+    }
+
+
+def _copy(folder: Path, work: Path) -> bool:
+    """Copy a folder, or its Python files alone where it is too large; whether all of it."""
+    files: list[Path] = []
+    size = 0
+    for file in _files(folder):
+        files.append(file)
+        with suppress(OSError):
+            size += file.stat().st_size
+        if size > _LARGEST_FOLDER or len(files) > _MOST_FILES:
+            files = sorted(folder.glob("*.py"))
+            break
+    else:
+        size = 0
+    for file in files:
+        target = work / file.relative_to(folder)
+        with suppress(OSError):  # it may be unreadable, and the program need not read it
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+    return not size
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files in a folder and those below, without hidden ones and installed packages."""
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen or (Path(parent) / "pyvenv.cfg").exists():
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(n for n in folders if n not in _SKIPPED and not n.startswith("."))
+        for name in sorted(names):
+            path = Path(parent) / name
+            if not name.startswith(".") and path.is_file():
+                yield path
+
+
+def program_files(folder: Path) -> list[Path]:
+    """The scripts and notebooks in a folder and those below."""
+    return [path for path in _files(folder) if path.suffix in (".py", ".ipynb")]
