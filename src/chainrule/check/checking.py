@@ -122,15 +122,14 @@ class Check:
             first = self.first
             text = f"The first wrong line is {first.place}: {first.text.strip()[:_LONGEST_LINE]}"
             if wrong:
+                those = "those" if several else "that"
                 text += f"\nThe gradient{'s' if several else ''} of {_listed(wrong)} "
-                text += f"{'are' if several else 'is'} not {'those' if several else 'that'} of "
-                text += f"{loss}."
+                text += f"{'are' if several else 'is'} not {those} of {loss}."
             return text
         if wrong:
-            return (
-                f"The step{'s' if several else ''} of {_listed(wrong)} {'do' if several else 'does'}"
-                f" not follow the gradient{'s' if several else ''} of {loss}."
-            )
+            if several:
+                return f"The steps of {_listed(wrong)} do not follow the gradients of {loss}."
+            return f"The step of {wrong[0]} does not follow the gradient of {loss}."
         return (
             f"The steps go up the gradient of {loss}, so that it grows: they are to be taken off."
         )

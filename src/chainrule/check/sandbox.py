@@ -125,10 +125,9 @@ def _wait(
 def _read(path: Path) -> dict[str, Any] | None:
     """What a process wrote; None where it was stopped while it did."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         return None
-    return found if isinstance(found, dict) else None
 
 
 def _sudden(code: int, output: Path) -> dict[str, Any]:
@@ -147,7 +146,7 @@ def _sudden(code: int, output: Path) -> dict[str, Any]:
 def _environment(scratch: Path) -> dict[str, str]:
     threads = ("OPENBLAS", "OMP", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
     paths = os.environ.get("PYTHONPATH", "")
-    absolute = os.pathsep.join(os.path.abspath(each) for each in paths.split(os.pathsep) if each)
+    absolute = os.pathsep.join(str(Path(p).absolute()) for p in paths.split(os.pathsep) if p)
     return {
         **os.environ,
         **{f"{each}_NUM_THREADS": "1" for each in threads},

@@ -1,4 +1,4 @@
-"""The command line: `chainrule train`, `chainrule predict`, `chainrule show`."""
+"""The command line: `chainrule train`, `predict`, `show`, `check`."""
 
 from chainrule.cli.commands import main
 

@@ -35,6 +35,7 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
     chainrule train iris.csv --save DIR  a table of yours; its last column is learned
     chainrule predict DIR new.csv        what the model says of new rows
     chainrule show DIR                   its layers, and how it was trained
+    chainrule check my_network.py        the gradients in a program of yours, line by line
     """,
 )
 @click.version_option(__version__, prog_name="chainrule")
@@ -248,3 +249,38 @@ def show(model: Path, as_json: bool) -> None:
         from chainrule.cli.showing import run_show
 
     run_show(model, as_json)
+
+
+@main.command(
+    cls=DataCommand,
+    epilog="""
+    \b
+    Each line that computes a gradient is shown with a mark:
+      ✓  exact      ~  right but for a factor      ✗  the first wrong one      ·  follows it
+
+    The program runs in a copy of its folder, with 4 GiB of memory at most; what it prints is not
+    shown. Exit code: 0 where the gradients are right, also where all of them have one factor or
+    sign; 1 where they are wrong; 2 where that cannot be told; of several programs, the largest.
+    """,
+)
+@click.argument("programs", type=_PATH, nargs=-1, required=True)
+@option("Program", "--loss", metavar="NAME", help="The variable that is the loss. [found]")
+@option(
+    "Program",
+    "--timeout",
+    type=_REAL,
+    metavar="SECONDS",
+    default=60.0,
+    help="Stop the program after this time. [60]",
+)
+@option("Result", "--json", "as_json", is_flag=True, help="Print the result as JSON alone.")
+def check(**options: Any) -> None:
+    """Check the gradients written by hand in PROGRAMS of yours.
+
+    PROGRAMS are scripts (.py) or notebooks (.ipynb) that train with NumPy, or folders of them. They
+    are run, and what they compute is compared with the exact gradients of their loss.
+    """
+    with importing():
+        from chainrule.cli.checking import run_check
+
+    run_check(**options)
