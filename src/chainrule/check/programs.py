@@ -51,7 +51,7 @@ class Program:
 
     def line(self, number: int) -> str:
         """A line of the text."""
-        lines = self.text.splitlines()
+        lines = self.text.split("\n")
         return lines[number - 1] if 0 < number <= len(lines) else ""
 
     def tree(self) -> ast.Module:

@@ -188,6 +188,9 @@ def main(arguments: list[str] | None = None) -> None:
     lines = program.text.splitlines(keepends=True)
     linecache.cache[str(program.path)] = len(program.text), None, lines, str(program.path)
     code = with_hooks(program)
+    # Values get their names from these lines, also where the file is a notebook or is overwritten.
+    lines = [f"{line}\n" for line in program.text.split("\n")]
+    linecache.cache[str(program.path)] = len(program.text), None, lines, str(program.path)
     watch = Watch(str(program.path), options.results, options.loss)
     setattr(builtins, HOOK, watch)
     module = ModuleType("__main__")
