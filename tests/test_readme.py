@@ -30,3 +30,12 @@ def test_first_command_prints_what_the_readme_shows():
     result = subprocess.run([program, "train", "xor"], capture_output=True, encoding="utf-8")
     assert result.returncode == 0, result.stderr
     assert without_times(result.stdout) == without_times(shown("scripts/chainrule train xor"))
+
+
+def test_check_prints_what_the_readme_shows():
+    program = Path(sys.executable).with_name("chainrule")
+    path = "tests/programs/returns_gradients__derivative_of_another.py"
+    command = [program, "check", path]
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=README.parent)
+    assert result.returncode == 1, result.stderr
+    assert result.stdout == shown(f"chainrule check {path}")
