@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -162,6 +164,17 @@ def test_a_thread_that_never_ends_is_stopped(tmp_path):
     assert time.monotonic() - start < 4
 
 
+def test_ctrl_c_ends_every_program_at_once(tmp_path):
+    for name in "abcd":
+        program(tmp_path, "while True: pass", f"{name}.py")
+    command = [sys.executable, "-m", "chainrule.cli", "check", tmp_path]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(1.5)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=5)
+    assert (running.returncode, out, err) == (130, b"", b"Interrupted.\n")
+
+
 def test_what_a_program_starts_ends_with_it(tmp_path):
     line = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}])"
     mark = tmp_path / "alive"
@@ -203,6 +216,15 @@ def test_what_does_not_train_cannot_be_told(tmp_path, text, words):
     assert (check.verdict, check.outcome, check.exit_code) == ("cannot tell", "ran", 2)
     assert words in check.summary
     assert check.summary.count("\n") == 0
+
+
+def test_a_loop_that_cannot_be_followed_says_where(tmp_path):
+    text = RIGHT.replace("np.tanh(X @ W1)", "np.fft.fft(X @ W1).real")
+    words = r"The loop in line 8 cannot be followed: .* \(net\.py, line 9, in `h = np\.fft"
+    assert re.match(words, checked(tmp_path, text).summary)
+    path = notebook(tmp_path, "import numpy as np", text)
+    words = words.replace(r"net\.py", r"net\.ipynb").replace("line", "cell 1, line")
+    assert re.match(words, check_program(path).summary)
 
 
 def test_a_loss_that_is_not_there_is_named(tmp_path):

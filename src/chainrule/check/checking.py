@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -285,7 +286,7 @@ def _ended(program: Program, ran: Ran, limits: _Limits) -> str:
     if ran.outcome == "failed":
         if ran.kind == "EOFError":
             return f"The program reads standard input{where}, which is empty in a check."
-        error = " ".join(ran.error.split())
+        error = " ".join(_with_places(program, ran.error).split())
         text = f"The program failed{where}: {error}"
         text += "" if text.endswith((".", "!", "?")) else "."
         if ran.kind == "FileNotFoundError":
@@ -319,8 +320,14 @@ def _reason(program: Program, ran: Ran, limits: _Limits, ended: str) -> str:
             f"No loss was found that what changes in the loop in {where} has a part in: it is to "
             "be one number, computed in the loop."
         )
-    reason = " ".join(str(best["reason"]).split())
+    reason = " ".join(_with_places(program, best["reason"]).split())
     return f"The loop in {where} cannot be followed: {reason.rstrip('.')}."
+
+
+def _with_places(program: Program, text: str) -> str:
+    """A message in which lines of the program's text are those of the user's file."""
+    pattern = rf"{re.escape(str(program.path.absolute()))}, line (\d+)"
+    return re.sub(pattern, lambda m: f"{program.path.name}, {program.place(int(m[1]))}", text)
 
 
 def _all(count: int, times: str = "") -> str:

@@ -90,6 +90,9 @@ def run_program(
                 process.wait()
         seconds = time.monotonic() - start
         found = [each for each in map(_read, sorted(results.glob("*-*.json"))) if each]
+        for each in found:
+            if "reason" in each:
+                each["reason"] = str(each["reason"]).replace(str(work), str(folder))
         end = _read(results / "outcome.json") or _sudden(process.returncode, top / "output")
         return Ran(
             stopped or end["outcome"],
@@ -140,6 +143,8 @@ def _sudden(code: int, output: Path) -> dict[str, Any]:
     text = output.read_bytes()[-2000:].decode("utf-8", "replace").strip()
     if text.rpartition("\n")[2].startswith("MemoryError"):
         return {"outcome": "too much memory"}
+    if code and "Traceback" in text:
+        return {"outcome": "failed", "error": text.rpartition("\n")[2]}
     return {"outcome": "exited", "code": code}
 
 
