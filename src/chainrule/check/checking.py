@@ -72,7 +72,9 @@ class Check:
     ``verdict`` is exact, constant factor, sign convention, wrong, or cannot tell, and then
     ``reason`` says why. ``outcome`` is how the program itself ended: ran, failed, exited, timed
     out, too much memory, too much output; or unreadable, or cannot run where there is no `os.fork`.
-    ``first`` is the first wrong value. ``notes`` are sentences about the run.
+    ``first`` is the first wrong value; ``should_be`` says what it should be the gradient of ("" for
+    what has no name), where that was tried and puts every update right. ``never`` is a parameter
+    that is not updated though its gradient is there. ``notes`` are sentences about the run.
     """
 
     path: str
@@ -85,6 +87,8 @@ class Check:
     parameters: tuple[Parameter, ...] = ()
     values: tuple[Value, ...] = ()
     first: Value | None = None
+    should_be: str | None = None
+    never: str | None = None
     reason: str | None = None
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -119,6 +123,11 @@ class Check:
         loss = self.loss or "the loss"
         wrong = [each.name for each in self.parameters if not each.right]
         several = len(wrong) > 1
+        if self.never is not None and self.first is not None:
+            return (
+                f"{self.never} is never updated: {self.first.place} computes its gradient, which "
+                f"nothing uses: {self.first.text.strip()[:_LONGEST_LINE]}"
+            )
         if self.first is not None:
             first = self.first
             text = f"The first wrong line is {first.place}: {first.text.strip()[:_LONGEST_LINE]}"
@@ -126,6 +135,9 @@ class Check:
                 those = "those" if several else "that"
                 text += f"\nThe gradient{'s' if several else ''} of {_listed(wrong)} "
                 text += f"{'are' if several else 'is'} not {those} of {loss}."
+            if self.should_be is not None:
+                what = f" by {self.should_be}" if self.should_be else ""
+                text += f" With the exact gradient{what} in this place every update is right."
             return text
         if wrong:
             if several:
@@ -150,6 +162,8 @@ class Check:
             "parameters": [asdict(each) for each in self.parameters],
             "values": [each.to_json() for each in self.values],
             "first": None if self.first is None else self.first.to_json(),
+            "should_be": self.should_be,
+            "never": self.never,
             "reason": self.reason,
             "outcome": self.outcome,
             "notes": list(self.notes),
@@ -236,6 +250,8 @@ def _check(program: Program, ran: Ran, limits: _Limits) -> Check:
         parameters=tuple(Parameter(e["name"], e["right"]) for e in chosen["parameters"]),
         values=values,
         first=first,
+        should_be=None if chosen["first"] is None else chosen["first"].get("should_be"),
+        never=chosen.get("never"),
         notes=tuple(notes),
         seconds=ran.seconds,
     )
@@ -249,17 +265,33 @@ def _value(program: Program, raw: dict[str, Any]) -> Value:
 
 
 def _training(found: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The worst iteration of the loop that trains: the innermost one with the most parameters."""
+    """The worst iteration of the loop that trains.
+
+    Around the loop whose iterations are steps there may be others, whose iterations are many steps
+    and no gradient's; within it others, which change a part of the parameters. So it is the one
+    with the fewest wrong ones, of those that change at least half of all.
+    """
     known = [each for each in found if each.get("verdict") in _VERDICTS]
     if not known:
         return None
     most = max(len(each["parameters"]) for each in known)
-    loop = max(each["loop"] for each in known if len(each["parameters"]) == most)
-    iterations = sorted(
-        (each for each in known if each["loop"] == loop), key=lambda each: each["iteration"]
-    )
+    loops: dict[int, list[dict[str, Any]]] = {}
+    for each in sorted(known, key=lambda each: each["iteration"]):
+        if 2 * len(each["parameters"]) >= most:
+            loops.setdefault(each["loop"], []).append(each)
+
+    def wrong(iteration: dict[str, Any]) -> int:
+        not_right = sum(not each["right"] for each in iteration["parameters"])
+        return not_right + (iteration["verdict"] == "wrong")
+
+    def rank(loop: int) -> tuple[int, int, int]:
+        iterations = loops[loop]
+        largest = max(len(each["parameters"]) for each in iterations)
+        return max(wrong(each) for each in iterations), -largest, -loop
+
+    chosen = loops[min(loops, key=rank)]
     return max(
-        iterations, key=lambda each: (_VERDICTS.index(each["verdict"]), each["first"] is not None)
+        chosen, key=lambda each: (_VERDICTS.index(each["verdict"]), each["first"] is not None)
     )
 
 

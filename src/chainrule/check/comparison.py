@@ -361,7 +361,8 @@ def _match(trace: Trace, roles: Roles, result: Compared) -> None:
             if factor is not None and (array.size > 1 or _is(factor, result.factor)):
                 options.append((not _is(factor, result.factor), name, factor))
         if options:
-            _, value.of, value.factor = min(options, key=lambda option: option[0])
+            # Of what is the same but for a step without a name, the one with a name.
+            _, value.of, value.factor = min(options, key=lambda each: (each[0], not each[1]))
             continue
         for name, derivative in local:
             if _matches(array, derivative, tolerance) is not None:

@@ -91,7 +91,16 @@ def _changed(trace: Trace) -> list[Parameter]:
     return found
 
 
-_OF_STEPS = ("add", "subtract", "cast", "reshape", "transpose", "getitem", "setitem", "where")
+_OF_STEPS = (
+    "add",
+    "subtract",
+    "broadcast_to",
+    "cast",
+    "reshape",
+    "transpose",
+    "getitem",
+    "setitem",
+)
 
 
 def _steps(start: Node, end: Node) -> bool:

@@ -184,9 +184,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--memory", type=int, default=0)
     options = parser.parse_args(arguments)
     program = load_program(options.program)
-    # Names and lines of values are read from the text that runs, which of a notebook is no file.
-    lines = program.text.splitlines(keepends=True)
-    linecache.cache[str(program.path)] = len(program.text), None, lines, str(program.path)
     code = with_hooks(program)
     # Values get their names from these lines, also where the file is a notebook or is overwritten.
     lines = [f"{line}\n" for line in program.text.split("\n")]

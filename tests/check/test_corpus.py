@@ -1,0 +1,61 @@
+"""The check against programs in many hands, whose verdicts are known (tests/programs)."""
+
+import os
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chainrule.check import check_program
+
+PROGRAMS = Path(__file__).parents[1] / "programs"
+MANIFEST: dict[str, dict[str, Any]] = tomllib.loads(
+    (PROGRAMS / "manifest.toml").read_text(encoding="utf-8")
+)["programs"]
+RIGHT = ("exact", "constant factor", "sign convention")
+JUDGED = {name: known for name, known in MANIFEST.items() if known["verdict"] in (*RIGHT, "wrong")}
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="copies processes")
+
+
+@pytest.fixture(scope="module")
+def checks() -> dict[str, Any]:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda name: check_program(PROGRAMS / name), JUDGED)
+        return dict(zip(JUDGED, found, strict=True))
+
+
+def test_no_right_program_is_called_wrong(checks: dict[str, Any]) -> None:
+    right = [name for name, known in JUDGED.items() if known["verdict"] in RIGHT]
+    assert len(right) >= 50
+    assert [name for name in right if checks[name].verdict == "wrong"] == []
+    told = [name for name in right if checks[name].verdict in RIGHT]
+    assert len(told) >= 0.88 * len(right)  # of the others it says that it cannot tell
+
+
+def test_wrong_programs_are_found_and_most_to_the_line(checks: dict[str, Any]) -> None:
+    """Not all: what is missed is counted here, so that it can only become less."""
+    wrong = {name: known for name, known in JUDGED.items() if known["verdict"] == "wrong"}
+    found = [name for name in wrong if checks[name].verdict == "wrong"]
+    located = [name for name in found if is_located(checks[name], wrong[name])]
+    print(f"{len(wrong)} wrong, {len(found)} found, {len(located)} to the line")
+    assert len(found) >= 0.7 * len(wrong)
+    assert len(located) >= 0.45 * len(wrong)
+
+
+def is_located(check: Any, known: dict[str, Any]) -> bool:
+    place = None if check.first is None else check.first.place
+    lines = (known["line"], known.get("seen"))
+    return place is not None and place.line in lines and place.cell == known.get("cell")
+
+
+def test_the_classic_loop_descends_the_sum_and_reports_the_mean() -> None:
+    check = check_program(Path(__file__).parents[2] / "benchmarks" / "notebook.py")
+    assert (check.verdict, check.factor, check.loss) == ("constant factor", 4.0, "loss")
+    assert [each.name for each in check.parameters] == ["W1", "b1", "W2", "b2"]
+    own = {"d_loss_W1": "W1", "d_loss_b1": "b1", "d_loss_W2": "W2", "d_loss_b2": "b2"}
+    found = {each.name: (each.of, each.factor) for each in check.values}
+    for name, of in own.items():
+        assert found[name] == (of, 4.0)
