@@ -45,6 +45,14 @@ def test_wrong_programs_are_found_and_most_to_the_line(checks: dict[str, Any]) -
     assert len(located) >= 0.45 * len(wrong)
 
 
+def test_another_loss_than_the_one_that_is_shown() -> None:
+    for name in ("gates_squared_report.py", "xor_notebook__another_loss.ipynb"):
+        check = check_program(PROGRAMS / name)
+        assert (check.verdict, check.descends) == ("not this loss", "the binary cross-entropy")
+        assert check.exit_code == 1
+        assert "descends another loss" in check.summary
+
+
 def is_located(check: Any, known: dict[str, Any]) -> bool:
     place = None if check.first is None else check.first.place
     lines = (known["line"], known.get("seen"))

@@ -22,7 +22,7 @@ from chainrule.errors import DataError, SettingError
 
 __all__ = ["Check", "Parameter", "Value", "assert_backprop", "check_program", "unreadable"]
 
-_VERDICTS = ("exact", "constant factor", "sign convention", "wrong")
+_VERDICTS = ("exact", "constant factor", "sign convention", "not this loss", "wrong")
 _CANNOT_TELL = "cannot tell"
 _NO_LOSS = "no loss was found that the parameters have a part in"
 _NO_CHANGE = "an iteration changes nothing that the next one reads"
@@ -69,9 +69,10 @@ class Value:
 class Check:
     """What was found of a program's gradients.
 
-    ``verdict`` is exact, constant factor, sign convention, wrong, or cannot tell, and then
-    ``reason`` says why. ``outcome`` is how the program itself ended: ran, failed, exited, timed
-    out, too much memory, too much output; or unreadable, or cannot run where there is no `os.fork`.
+    ``verdict`` is exact, constant factor, sign convention, not this loss (but the one that
+    ``descends`` names), wrong, or cannot tell, and then ``reason`` says why. ``outcome`` is how the
+    program itself ended: ran, failed, exited, timed out, too much memory, too much output; or
+    unreadable, or cannot run where there is no `os.fork`.
     ``first`` is the first wrong value; ``should_be`` says what it should be the gradient of ("" for
     what has no name), where that was tried and puts every update right. ``never`` is a parameter
     that is not updated though its gradient is there. ``notes`` are sentences about the run.
@@ -89,6 +90,7 @@ class Check:
     first: Value | None = None
     should_be: str | None = None
     never: str | None = None
+    descends: str | None = None
     reason: str | None = None
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -96,7 +98,7 @@ class Check:
     @property
     def exit_code(self) -> int:
         """0 where the program goes down its loss's gradient, 1 where not, 2 where none can tell."""
-        return {"wrong": 1, _CANNOT_TELL: 2}.get(self.verdict, 0)
+        return {"wrong": 1, "not this loss": 1, _CANNOT_TELL: 2}.get(self.verdict, 0)
 
     @property
     def summary(self) -> str:
@@ -110,6 +112,11 @@ class Check:
         times = f"{size:.6g} times"
         within = f"to within {self.tolerance:.0e}".replace("e-0", "e-")
         rate = f"it acts like a learning rate {times} as large."
+        if self.verdict == "not this loss":
+            return (
+                f"The program shows {loss} and descends another loss: its gradients are those of "
+                f"{self.descends}. Show that one, or descend {loss}."
+            )
         if self.verdict == "exact":
             return f"{_all(len(self.parameters))} {loss}, {within}."
         if self.verdict == "constant factor":
@@ -164,6 +171,7 @@ class Check:
             "first": None if self.first is None else self.first.to_json(),
             "should_be": self.should_be,
             "never": self.never,
+            "descends": self.descends,
             "reason": self.reason,
             "outcome": self.outcome,
             "notes": list(self.notes),
@@ -252,6 +260,7 @@ def _check(program: Program, ran: Ran, limits: _Limits) -> Check:
         first=first,
         should_be=None if chosen["first"] is None else chosen["first"].get("should_be"),
         never=chosen.get("never"),
+        descends=chosen.get("descends"),
         notes=tuple(notes),
         seconds=ran.seconds,
     )
@@ -353,6 +362,11 @@ def _reason(program: Program, ran: Ran, limits: _Limits, ended: str) -> str:
             "be one number, computed in the loop."
         )
     reason = " ".join(_with_places(program, best["reason"]).split())
+    if reason.startswith("no update"):
+        return (
+            f"In the loop in {where}, {reason}: the program may descend another loss, which is not "
+            "among the known ones, or several of its lines are wrong."
+        )
     return f"The loop in {where} cannot be followed: {reason.rstrip('.')}."
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.check.iteration import Trace
+from chainrule.check.losses import known_losses
 from chainrule.check.roles import Parameter, Roles, ancestors
 from chainrule.gradient import pull_back
 from chainrule.graph import Node, constant
@@ -44,8 +45,9 @@ class Value:
 class Compared:
     """What a comparison found.
 
-    The verdict is "exact", "constant factor", "sign convention", "wrong", or "cannot tell" where no
-    update is made of the gradient of what was taken for the loss, and no one value explains it.
+    The verdict is "exact", "constant factor", "sign convention", "wrong"; "not this loss" where all
+    updates are those of another one, which ``descends`` names; or "cannot tell" where no update is
+    made of the gradient of what was taken for the loss, and no one value explains it.
     ``wrong`` are the parameters whose gradient is not the loss's, ``never`` is one that is not
     updated though its gradient is there, ``first`` the first value that is wrong.
     """
@@ -58,6 +60,7 @@ class Compared:
     values: list[Value] = field(default_factory=list[Value])
     first: Value | None = None
     never: str | None = None
+    descends: str | None = None
     ascends: bool = False
 
 
@@ -86,19 +89,39 @@ def compare(trace: Trace, roles: Roles) -> Compared | None:
     result = Compared(verdict, factor, roles.name, known, wrong, ascends=ascends)
     result.values = _values(trace, roles)
     _match(trace, roles, result)
-    if not _is_likely(factor):
-        result.verdict = "cannot tell"
-    elif wrong:
+    likely = _is_likely(factor)
+    if likely and not wrong:
+        _never_updated(trace, roles, result)
+        return result
+    if likely:
         right = [e.step for e in found if e.parameter not in wrong and e.size > 1 and e.step]
         step = usual if usual is not None else next(iter(right), None)
         result.first = _culprit(trace, roles, result, found, step)
-        if result.first is None and len(wrong) == len(known):
-            result.verdict = "cannot tell"
-        elif result.first is None:
-            result.first = _first(trace, roles, result)
-    else:
-        _never_updated(trace, roles, result)
+    if result.first is None and not (likely and len(wrong) < len(known)):
+        result.descends = _descended(trace, roles)
+        result.verdict = "cannot tell" if result.descends is None else "not this loss"
+    elif result.first is None:
+        result.first = _first(trace, roles, result)
     return result
+
+
+def _descended(trace: Trace, roles: Roles) -> str | None:
+    """The known loss that every update is made of the gradient of, or None."""
+    for name, loss in known_losses(trace, roles):
+        one = constant(np.ones(loss.shape, loss.dtype))
+        gradients = pull_back([loss], [one], [each.start for each in roles.parameters])
+        found = [
+            Found(trace, each, trace.value(gradient), roles.state)
+            for each, gradient in zip(roles.parameters, gradients, strict=True)
+            if np.any(trace.value(gradient))
+        ]
+        if not any(each.size > 1 for each in found):
+            continue
+        factor, usual = _common(found), _usual_step(found)
+        alike = usual is not None and all(_is(each.step, usual) for each in found)
+        if alike or (_is_likely(factor) and all(each.has(factor) for each in found)):
+            return name
+    return None
 
 
 def _never_updated(trace: Trace, roles: Roles, result: Compared) -> None:

@@ -158,6 +158,7 @@ def described(compared: Compared) -> dict[str, Any]:
         "factor": compared.factor,
         "ascends": compared.ascends,
         "never": compared.never,
+        "descends": compared.descends,
         "loss": compared.loss,
         "tolerance": max(tolerance_of(each.start) for each in compared.parameters),
         "parameters": [
