@@ -2,7 +2,7 @@
 """The run that chainrule grew from, as the plain NumPy script that it was in a notebook.
 
 It trains the 2-2-1 network on XOR and prints what `chainrule train xor` prints, in the main: the
-loss ten times, and the four outputs.
+loss ten times, and the four outputs; and last the weights, by which other programs are compared.
 
     python benchmarks/notebook.py
 """
@@ -64,6 +64,7 @@ def main():
     print(f"mean squared error {np.mean((Y - outputs) ** 2):.4f}")
     for (a, b), y, output in zip(X, Y[:, 0], outputs[:, 0], strict=True):
         print(f"{a:>2}  {b:>2}  {y}  {output:>10.3g}")
+    print("weights", *np.concatenate([weights[name].ravel() for name in ("W1", "b1", "W2", "b2")]))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ LIMIT = 0.7
 COMPILATION_LIMIT = 0.1
 TOLERANCE = 1e-9
 COMMANDS: dict[str, list[Any]] = {
-    "notebook": [sys.executable, FOLDER / "notebook_script.py"],
+    "notebook": [sys.executable, FOLDER.parent / "notebook.py"],
     "script": [sys.executable, FOLDER / "own_script.py"],
     "chainrule train xor": [PROGRAM, "train", "xor"],
 }

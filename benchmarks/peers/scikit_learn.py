@@ -35,7 +35,7 @@ def _is_offered(problem: Problem) -> bool:
 def _started(kind: Any, problem: Problem) -> Any:
     """The class, starting from the problem's parameters."""
 
-    class Started(kind):  # type: ignore[misc, valid-type]
+    class Started(kind):  # type: ignore[misc, valid-type]  # one of two classes
         def _initialize(self, *arguments: Any, **options: Any) -> None:
             super()._initialize(*arguments, **options)
             self.coefs_ = [each.copy() for each in problem.parameters[::2]]

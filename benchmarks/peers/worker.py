@@ -57,7 +57,7 @@ class Worker:
             try:
                 variant = make()
                 variant.read(variant.run(variant.fresh()))
-            except Exception as error:
+            except Exception as error:  # whatever a peer raises is told, and the others go on
                 told[name] = f"{type(error).__name__}: {error}".splitlines()[0]
                 traceback.print_exc()
                 continue
@@ -112,7 +112,7 @@ def main() -> None:
             if isinstance(worker, ImportError):
                 raise worker
             answer = ("answer", getattr(worker, method)(*arguments))
-        except Exception as error:
+        except Exception as error:  # it is the answer; the worker goes on
             traceback.print_exc()
             kind = "absent" if isinstance(error, ImportError) else "error"
             answer = (kind, f"{type(error).__name__}: {error}")

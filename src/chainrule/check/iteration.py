@@ -12,7 +12,7 @@ the program changes, nothing is printed twice, and what cannot be traced fails i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -37,7 +37,7 @@ class Trace:
     """A traced iteration.
 
     ``start`` has the argument node of every number that the program held, by its path; ``end`` the
-    node of what is there after the iteration; ``log`` every node in the order of computing;
+    node of what is there after the iteration; ``log`` every node once, in the order of computing;
     ``shown`` those that the program printed or took out as plain numbers.
     """
 
@@ -58,21 +58,21 @@ class Trace:
 
     def value_if(self, node: Node, changed: Node, to: Array) -> Array:
         """What a node would have been, had another been something else."""
-        after = self._users(changed)
+        if changed not in self._later:
+            self._later[changed] = self.after({changed})
+        after = self._later[changed]
         kept = {each: value for each, value in self._values.items() if each not in after}
         with np.errstate(all="ignore"):
             (value,) = evaluate_nodes([node], {**self.given, **kept, changed: to})
         return np.asarray(value)
 
-    def _users(self, changed: Node) -> set[Node]:
-        """All that is computed from a node."""
-        if changed not in self._later:
-            after = {changed}
-            for node in topological_order([*self.end.values(), *self.log]):
-                if any(operand in after for operand in node.inputs):
-                    after.add(node)
-            self._later[changed] = after
-        return self._later[changed]
+    def after(self, nodes: Set[Node]) -> set[Node]:
+        """All that is computed from any of some nodes, and these."""
+        found = set(nodes)
+        for node in topological_order([*self.end.values(), *self.log]):
+            if any(operand in found for operand in node.inputs):
+                found.add(node)
+        return found
 
 
 class Iteration:
@@ -117,7 +117,8 @@ class Iteration:
         Environment(frame, self.file).exchange(read)
         for block in reversed(self._blocks):
             block.__exit__(None, None, None)
-        return Trace(self._start, end, self.log, dict(self._context.values), set(self._shown))
+        log = list(dict.fromkeys(self.log))
+        return Trace(self._start, end, log, dict(self._context.values), set(self._shown))
 
 
 def _follow_mathematics(frame: FrameType) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from chainrule.check.iteration import Trace
-from chainrule.check.roles import Roles, ancestors
+from chainrule.check.roles import Roles
 from chainrule.graph import Node
 from chainrule.primitives import cast, log, square, total
 
@@ -20,11 +20,8 @@ _LATEST = 4
 def known_losses(trace: Trace, roles: Roles) -> Iterator[tuple[str, Node]]:
     """The squared error and the cross-entropies of outputs and targets that an iteration has."""
     starts = {each.start for each in roles.parameters}
-    inner = [
-        node
-        for node in dict.fromkeys(trace.log)
-        if node in roles.forward and node.size > 1 and node.name and ancestors([node]) & starts
-    ]
+    dependent = trace.after(starts) & roles.forward
+    inner = [node for node in trace.log if node in dependent and node.size > 1 and node.name]
     data = [node for node in trace.start.values() if node not in starts and node.size > 1]
     for a in reversed(inner[-_LATEST:]):
         for target in data:

@@ -12,7 +12,7 @@ from chainrule.check.iteration import Trace
 from chainrule.gradient import pull_back, substitute
 from chainrule.graph import Node, constant, topological_order
 
-__all__ = ["Parameter", "Roles", "ancestors", "roles_of"]
+__all__ = ["Parameter", "Roles", "ancestors", "gradients_of", "roles_of"]
 
 _LOSS = re.compile(
     r"(?i)loss|cost|err|mse|sse|nll|xent|entropy|objective|energy|risk|likelihood"
@@ -51,6 +51,11 @@ def ancestors(nodes: Sequence[Node]) -> set[Node]:
     return set(topological_order(nodes))
 
 
+def gradients_of(loss: Node, inputs: Sequence[Node]) -> list[Node]:
+    """The gradients of the sum of a value's elements; of a loss there is one."""
+    return pull_back([loss], [constant(np.ones(loss.shape, loss.dtype))], inputs)
+
+
 def roles_of(trace: Trace, loss_name: str | None = None) -> Roles:
     """Find the roles by what depends on what, and by names where that leaves a choice."""
     changed = _changed(trace)
@@ -66,8 +71,7 @@ def roles_of(trace: Trace, loss_name: str | None = None) -> Roles:
         (loss,) = substitute([candidate], after)
         below = ancestors([loss])
         reached = [each for each in others if each.start in below]
-        one = constant(np.ones(loss.shape, loss.dtype))
-        gradients = pull_back([loss], [one], [each.start for each in reached])
+        gradients = gradients_of(loss, [each.start for each in reached])
         if any(np.any(trace.value(gradient)) for gradient in gradients):
             for each, gradient in zip(reached, gradients, strict=True):
                 each.gradient = gradient
@@ -130,11 +134,9 @@ def _candidates(
     """The scalars that may be the loss, the likeliest first."""
     scalars: list[Node] = []
     kept = {node for path, node in trace.end.items() if path not in trace.start and not node.ndim}
-    for node in dict.fromkeys(trace.log):
-        if node.size != 1 or node.dtype.kind != "f":
-            continue
-        below = ancestors([node])
-        if not below & starts:
+    dependent, late = trace.after(starts), trace.after(ends)
+    for node in trace.log:
+        if node.size != 1 or node.dtype.kind != "f" or node not in dependent:
             continue
         told = node in trace.shown or node in kept
         if loss_name is not None or told or _LOSS.search(node.name or ""):
@@ -148,8 +150,7 @@ def _candidates(
 
     def rank(node: Node) -> tuple[bool, ...]:
         named = bool(node.name and _LOSS.search(node.name))
-        late = bool(ancestors([node]) & ends)
-        return (late, node in updates, not named, not node.name, node in used)
+        return (node in late, node in updates, not named, not node.name, node in used)
 
     latest_first = list(reversed(scalars))
     return sorted(latest_first, key=rank)

@@ -27,9 +27,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.check.comparison import Compared, Value, compare, tolerance_of
+from chainrule.check.comparison import Compared, Value, compare
 from chainrule.check.hooks import HOOK, with_hooks
 from chainrule.check.iteration import Iteration
+from chainrule.check.multiples import tolerance_of
 from chainrule.check.programs import load_program
 from chainrule.check.roles import roles_of
 from chainrule.errors import ChainruleError

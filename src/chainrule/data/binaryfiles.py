@@ -75,7 +75,7 @@ def _load(name: str, data: bytes, kind: str) -> dict[str, NDArray[Any]]:
                 return {"": cast("NDArray[Any]", loaded)}
             with loaded as archive:
                 return {key: np.asanyarray(archive[key]) for key in archive.files}
-    except Exception as error:
+    except Exception as error:  # damaged files make NumPy raise errors of many kinds
         raise DataError(_damaged(name, kind, error)) from None
 
 

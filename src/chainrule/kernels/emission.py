@@ -16,6 +16,7 @@ from chainrule.kernels.indices import emit_check, emit_gather, emit_scatter
 from chainrule.kernels.nests import Nest, Write
 from chainrule.kernels.products import Product
 from chainrule.kernels.reductions import Reduction
+from chainrule.kernels.rules import unsupported_array
 from chainrule.kernels.scans import emit_position, emit_running_sum
 from chainrule.kernels.schedule import Schedule
 from chainrule.kernels.trees import Leaf, is_elementwise
@@ -32,12 +33,9 @@ _WORTH_SHARING = 60_000
 def unsupported_in_loops(node: Node) -> str | None:
     """Why a node cannot be compiled as loops, or None if it can."""
     name, dtype = node.primitive.name, node.dtype
-    if dtype.kind not in "biuf" or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
-        return f"{name} of {dtype}"
-    if not dtype.isnative:
-        return f"{name} of numbers in another byte order"
-    if node.size == 0:
-        return f"an empty array, {name} of shape {node.shape}"
+    reason = unsupported_array(node)
+    if reason is not None:
+        return reason
     if node.primitive.kind == "leaf" or is_view(node):
         return None
     if is_elementwise(node):

@@ -24,7 +24,7 @@ from chainrule.kernels.mathematics import FUNCTIONS
 from chainrule.kernels.tensors import Representation
 from chainrule.primitives.indexing import index_of
 
-__all__ = ["RULES", "emit_nodes", "unsupported"]
+__all__ = ["RULES", "emit_nodes", "unsupported", "unsupported_array"]
 
 Value = Any
 Emit = Callable[[Representation, Node, list[Value]], Value]
@@ -44,18 +44,26 @@ def rule(*names: str) -> Callable[[Emit], Emit]:
     return register
 
 
-def unsupported(node: Node) -> str | None:
-    """Why a node cannot be compiled, or None if it can."""
-    name = node.primitive.name
-    if name not in RULES and name != "argument":
-        return name
-    dtype = node.dtype
+def unsupported_array(node: Node) -> str | None:
+    """Why there is no native code for a node's array, in registers or in loops, or None."""
+    name, dtype = node.primitive.name, node.dtype
     if dtype.kind not in "biuf" or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
         return f"{name} of {dtype}"
     if not dtype.isnative:
         return f"{name} of numbers in another byte order"
     if node.size == 0:
         return f"an empty array, {name} of shape {node.shape}"
+    return None
+
+
+def unsupported(node: Node) -> str | None:
+    """Why a node cannot be compiled, or None if it can."""
+    name = node.primitive.name
+    if name not in RULES and name != "argument":
+        return name
+    reason = unsupported_array(node)
+    if reason is not None:
+        return reason
     if node.dtype.kind not in "bf" and name not in ("argument", "constant", "cast"):
         return f"{name} of {node.dtype}"
     if name in ("getitem", "setitem", "embed") and len(node.inputs) > (name == "setitem") + 1:

@@ -1,0 +1,158 @@
+"""How a parameter is updated: whether its step, or what it is made of, is the exact gradient."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.check.iteration import Trace
+from chainrule.check.multiples import is_same, is_simple, multiple, rounded, tolerance_of
+from chainrule.check.roles import Parameter, ancestors
+from chainrule.graph import Node
+
+__all__ = ["Update", "common_factor", "last_word", "step_of", "usual_step"]
+
+Array = NDArray[Any]
+_RATE = re.compile(r"(?i)(^|[._])(lr|eta|alpha|rate|step|learning)|learning|rate$")
+
+
+class Update:
+    """The factors by which values that a parameter's update is made of are its gradient.
+
+    ``chosen`` is the step over the gradient and −rate, where the step is a multiple of the gradient
+    and there is a learning rate by name. Else it is the factor of the last value that the program
+    has a name for, or of the first one of all, as what comes after is multiplied by the rate.
+    Single numbers are all one another's multiples, so of them ``every`` factor is kept.
+    ``of_state`` is what is made of a momentum and its like, which is no multiple.
+    ``written`` is the factor of what is written, whose sign may be reversed in the step.
+    """
+
+    def __init__(
+        self, trace: Trace, parameter: Parameter, exact: Array, of_state: set[Node]
+    ) -> None:
+        self.parameter, self.size = parameter, exact.size
+        self.every: list[float] = []
+        self.exact = exact
+        self.node: Node | None = None  # the last value of its own name, whatever it is
+        self.chosen: float | None = None
+        named = False
+        below = ancestors([parameter.end]) - {parameter.start, parameter.end}
+        shape = np.squeeze(exact).shape
+        for node in (node for node in trace.log if node in below - of_state):
+            if node.dtype.kind != "f" or np.squeeze(trace.value(node)).shape != shape:
+                continue
+            own = bool(node.name) and not _same_place(node.name, parameter.path)
+            if own:
+                self.node = node
+            factor = multiple(trace.value(node), exact, tolerance_of(node))
+            if factor is None:
+                continue
+            self.every.append(factor)
+            if own:
+                self.chosen, named = factor, True
+            elif self.chosen is None and not named:
+                self.chosen = factor
+        self.written = self.chosen
+        if parameter.end in of_state:  # momentum and its like: the step is no multiple
+            self.step = None
+            return
+        step = step_of(trace, parameter)
+        # A step is a difference of larger numbers, so it is less exact.
+        self.step = multiple(step, exact, 1e-5)
+        by_the_step = self._by_the_step(trace)
+        if by_the_step is not None:
+            self.chosen = by_the_step
+            self.every = [by_the_step]
+
+    def _by_the_step(self, trace: Trace) -> float | None:
+        """The factor where only the whole step is the gradient's multiple: −rate times it."""
+        whole = self.step
+        if whole is None:
+            return None
+        for node in ancestors([self.parameter.end]):
+            name = node.name or ""
+            if node.size == 1 and node.primitive.kind == "leaf" and _RATE.search(name):
+                return rounded(-whole / float(trace.value(node).reshape(())), 1e-5)
+        return None
+
+    def is_right_if(
+        self, trace: Trace, changed: Node, to: Array, factor: float, usual: float | None
+    ) -> bool:
+        """Whether the update would be right, were a value something else."""
+        if self.node is not None and self.node is not changed:
+            value = trace.value_if(self.node, changed, to)
+            found = multiple(value, self.exact, tolerance_of(self.node))
+            if is_same(found, factor):
+                return True
+        if self.node is changed:
+            return is_same(multiple(to, self.exact, tolerance_of(changed)), factor)
+        if usual is None:
+            return False
+        start = trace.value(self.parameter.start)
+        end = trace.value_if(self.parameter.end, changed, to)
+        if end.shape != start.shape:
+            return False
+        step = end - start
+        return is_same(multiple(step, self.exact, 1e-5), usual)
+
+    def is_off(self, usual: float | None) -> bool:
+        """Whether the step is the gradient times another factor than those of all the others."""
+        if usual is None or self.step is None or is_same(self.step, usual):
+            return False
+        return is_simple(self.step / usual)
+
+    def has(self, factor: float) -> bool:
+        """Whether the update is made of the gradient times this factor."""
+        if self.size > 1:
+            return is_same(self.chosen, factor)
+        return any(is_same(each, factor) for each in [*self.every, self.chosen])
+
+
+def step_of(trace: Trace, parameter: Parameter) -> Array:
+    """What an iteration has added to a parameter."""
+    if parameter.end.shape != parameter.start.shape:  # it has grown by broadcasting
+        return np.zeros(parameter.start.shape)
+    return trace.value(parameter.end) - trace.value(parameter.start)
+
+
+def _same_place(name: str, path: str) -> bool:
+    """Whether a name in the program is that of a path: ``self.W1`` of ``net.W1``."""
+    first, other = (
+        name.partition("[")[0].partition(".")[0],
+        path.partition("[")[0].partition(".")[0],
+    )
+    if name.partition("[")[0] == path.partition("[")[0] and "[" in name:
+        return True  # one of a list or dict, under a name that changes
+    return last_word(name) == last_word(path) and (first == other or first == "self")
+
+
+def last_word(name: str) -> str:
+    """The last identifier of a path: W in ``self.layers[0].W[:]``."""
+    words = re.findall(r"[A-Za-z_]\w*", re.sub(r"\[[^'\]]*\]", "", name))
+    return words[-1] if words else name
+
+
+def usual_step(found: list[Update]) -> float | None:
+    """The factor between step and gradient that at least two arrays and most of them have."""
+    steps = [each.step for each in found if each.size > 1]
+    for step in steps:
+        alike = sum(is_same(each, step) for each in steps) if step is not None else 0
+        if alike >= 2 and 2 * alike > len(steps):
+            return step
+    return None
+
+
+def common_factor(found: list[Update]) -> float:
+    """The factor that most gradients share; among as many, 1, or else the nearest to it."""
+    votes: Counter[float] = Counter()
+    for each in found:
+        factors = each.every if each.size == 1 else [each.chosen]
+        for factor in {float(f"{f:.9g}") for f in factors if f is not None}:
+            votes[factor] += 2 if each.size > 1 else 1
+    if not votes:
+        return 1.0
+    return max(votes.items(), key=lambda item: (item[1], -abs(np.log(abs(item[0])))))[0]
