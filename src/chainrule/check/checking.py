@@ -12,10 +12,11 @@ import os
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from chainrule.check.observations import Observation, observe
 from chainrule.check.programs import Place, Program, load_program
 from chainrule.check.sandbox import Ran, run_program
 from chainrule.errors import DataError, SettingError
@@ -75,7 +76,8 @@ class Check:
     unreadable, or cannot run where there is no `os.fork`.
     ``first`` is the first wrong value; ``should_be`` says what it should be the gradient of ("" for
     what has no name), where that was tried and puts every update right. ``never`` is a parameter
-    that is not updated though its gradient is there. ``notes`` are sentences about the run.
+    that is not updated though its gradient is there. ``notes`` are sentences about the run, and
+    ``observations`` what else keeps the program from learning, which does not change the verdict.
     """
 
     path: str
@@ -94,6 +96,7 @@ class Check:
     reason: str | None = None
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    observations: tuple[Observation, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -175,6 +178,7 @@ class Check:
             "reason": self.reason,
             "outcome": self.outcome,
             "notes": list(self.notes),
+            "observations": [each.to_json() for each in self.observations],
             "seconds": round(self.seconds, 3),
         }
 
@@ -204,7 +208,8 @@ def check_program(
         reason = "Checking a program needs Linux or macOS, as its process is copied (os.fork)."
         return Check(str(path), _CANNOT_TELL, "cannot run", reason=reason)
     ran = run_program(program.path, loss=loss, timeout=timeout, memory=memory, stop=stop)
-    return _check(program, ran, _Limits(loss, timeout, memory))
+    check = _check(program, ran, _Limits(loss, timeout, memory))
+    return replace(check, observations=observe(program, ran))
 
 
 def assert_backprop(path: str | Path, *, loss: str | None = None) -> None:

@@ -1,5 +1,7 @@
 """Where a program tells that an iteration of a loop begins, and that the loop has ended.
 
+In loops it also tells which of the steps, and of the statements that leave a block, are run.
+
 Nothing else of the program is changed, and every line keeps its number.
 """
 
@@ -8,7 +10,9 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from chainrule.check.names import taken_names
 from chainrule.check.programs import Program
+from chainrule.check.statements import is_jump, is_step
 
 __all__ = ["HOOK", "with_hooks"]
 
@@ -17,14 +21,27 @@ HOOK = "__chainrule_check__"
 
 def with_hooks(program: Program) -> Any:
     """The program's code, with a call at the start of each iteration and at the end of a loop."""
-    tree = _Hooks(program.shown).visit(program.tree())
+    tree = program.tree()
+    tree = _Hooks(program.shown, set(taken_names(tree))).visit(tree)
     ast.fix_missing_locations(tree)
     return compile(tree, str(program.path), "exec", dont_inherit=True)
 
 
 class _Hooks(ast.NodeTransformer):
-    def __init__(self, shown: frozenset[int]) -> None:
-        self._shown = shown
+    def __init__(self, shown: frozenset[int], taken: set[int]) -> None:
+        self._shown, self._taken = shown, taken
+        self._depth = 0  # of the loops around
+
+    def generic_visit(self, node: ast.AST) -> Any:
+        """Any other: a statement of a loop may tell that it is run."""
+        depth = self._depth
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            self._depth = 0
+        super().generic_visit(node)
+        self._depth = depth
+        if self._depth and isinstance(node, ast.stmt) and (is_jump(node) or is_step(node)):
+            return [_call("reached", node, ast.Constant(node.lineno)), node]
+        return node
 
     def visit_For(self, node: ast.For) -> Any:
         """A for loop."""
@@ -42,11 +59,16 @@ class _Hooks(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def _loop(self, node: ast.For | ast.While) -> list[ast.stmt]:
+        self._depth += 1
         self.generic_visit(node)
+        self._depth -= 1
         number = ast.Constant(node.lineno)
         begin = _call("begin", node.body[0], number)
         node.body.insert(0, begin)
-        return [node, _call("end", node, number)]
+        hooked: list[ast.stmt] = [node, _call("end", node, number)]
+        if node.lineno in self._taken:
+            hooked.insert(0, _call("before", node, number))
+        return hooked
 
 
 def _call(name: str, near: ast.stmt, argument: ast.expr) -> ast.Expr:

@@ -19,7 +19,6 @@ import linecache
 import os
 import sys
 import traceback
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -29,10 +28,13 @@ import numpy as np
 
 from chainrule.check.comparison import Compared, Value, compare
 from chainrule.check.hooks import HOOK, with_hooks
-from chainrule.check.iteration import Iteration
+from chainrule.check.iteration import Iteration, Trace
 from chainrule.check.multiples import tolerance_of
-from chainrule.check.programs import load_program
-from chainrule.check.roles import roles_of
+from chainrule.check.programs import Program, load_program
+from chainrule.check.roles import Roles, roles_of
+from chainrule.check.symmetry import equal_units
+from chainrule.check.truncation import cut_steps
+from chainrule.check.witness import Witness
 from chainrule.errors import ChainruleError
 
 __all__ = ["main"]
@@ -46,11 +48,17 @@ _LARGEST_FILE = 2**30
 class Watch:
     """What the program's hooks call."""
 
-    def __init__(self, file: str, results: Path, loss: str | None) -> None:
-        self.file, self.results, self.loss = file, results, loss
-        self._counts: Counter[int] = Counter()
+    def __init__(self, program: Program, results: Path, loss: str | None) -> None:
+        self.file, self.results, self.loss = str(program.path), results, loss
+        self.witness = Witness(program.tree(), self.file, results)
+        self.reached = self.witness.reached
         self._losses: dict[int, str | None] = {}
         self._copy: tuple[int, int, FrameType, Iteration] | None = None
+
+    def before(self, loop: int) -> None:
+        """The loop in this line will take a name that stands for something else."""
+        if self._copy is None:
+            self.witness.before(loop, sys._getframe(1))  # pyright: ignore[reportPrivateUsage]
 
     def begin(self, loop: int) -> None:
         """An iteration of the loop in this line begins."""
@@ -59,8 +67,7 @@ class Watch:
             if self._copy[0] == loop and self._copy[2] is frame:
                 self._finish()
             return
-        count = self._counts[loop]
-        self._counts[loop] += 1
+        count = self.witness.begin(loop, frame)
         if count in _LOOKED_AT and self._is_copy():
             self._become(loop, count, frame)
         elif count == _LOOKED_AT[0] and self.loss is None:
@@ -77,7 +84,9 @@ class Watch:
     def end(self, loop: int) -> None:
         """The loop in this line has ended."""
         frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-        if self._copy is not None and self._copy[0] == loop and self._copy[2] is frame:
+        if self._copy is None:
+            self.witness.end(loop, frame)
+        elif self._copy[0] == loop and self._copy[2] is frame:
             self._finish()
 
     def display(self, value: Any) -> None:
@@ -127,6 +136,7 @@ class Watch:
                 found = {"reason": f"no update is made of the gradient of {name}"}
             elif compared is not None:
                 found = described(compared)
+            found |= _seen(trace, roles)
             self._write({"loop": loop, "iteration": count, **found})
         except BaseException as error:
             self._give_up(_reason(error))
@@ -145,6 +155,13 @@ class Watch:
     def _write(self, found: dict[str, Any]) -> None:
         path = self.results / f"{found['loop']}-{found['iteration']}.json"
         path.write_text(json.dumps(found), encoding="utf-8")
+
+
+def _seen(trace: Trace, roles: Roles) -> dict[str, Any]:
+    """What else keeps the iteration from learning; that it cannot be told is no harm."""
+    with suppress(Exception):
+        return {"units": equal_units(trace, roles), "cut": cut_steps(trace, roles)}
+    return {}
 
 
 def _reason(error: BaseException) -> str:
@@ -190,7 +207,7 @@ def main(arguments: list[str] | None = None) -> None:
     # Values get their names from these lines, also where the file is a notebook or is overwritten.
     lines = [f"{line}\n" for line in program.text.split("\n")]
     linecache.cache[str(program.path)] = len(program.text), None, lines, str(program.path)
-    watch = Watch(str(program.path), options.results, options.loss)
+    watch = Watch(program, options.results, options.loss)
     setattr(builtins, HOOK, watch)
     module = ModuleType("__main__")
     module.__dict__.update(__file__=str(program.path), __builtins__=builtins)
@@ -206,9 +223,12 @@ def main(arguments: list[str] | None = None) -> None:
     except BaseException as error:
         watch.give_up(error)
         outcome = _outcome(error, str(program.path))
+        if isinstance(error, Exception) and not isinstance(error, MemoryError):
+            outcome["names"] = watch.witness.failed(error)
         raise
     finally:
         if os.getpid() == process:
+            outcome["seen"] = watch.witness.facts()
             path = options.results / "outcome.json"
             path.write_text(json.dumps(outcome), encoding="utf-8")
 

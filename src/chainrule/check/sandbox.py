@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ class Ran:
     """How a program ended, and what the copies of its process found.
 
     ``outcome`` is ran, failed, exited, timed out, too much memory or too much output; ``line`` is
-    where it ended, as a line of `Program.text`.
+    where it ended, as a line of `Program.text`. ``seen`` is what was seen beside, and ``names``
+    what the names stood for in the line that failed; both are empty where it was stopped.
     """
 
     outcome: str
@@ -45,6 +46,8 @@ class Ran:
     kind: str = ""
     code: int = 0
     whole_folder: bool = True
+    seen: dict[str, Any] = field(default_factory=dict[str, Any])
+    names: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def run_program(
@@ -103,6 +106,8 @@ def run_program(
             end.get("kind", ""),
             end.get("code", 0),
             whole,
+            {} if stopped else end.get("seen", {}),
+            {} if stopped else end.get("names", {}),
         )
 
 

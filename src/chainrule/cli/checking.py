@@ -127,6 +127,9 @@ def _show(check: Check, output: Plain | Console) -> None:
             _say(output, mark, f"{number:>{numbers}}", f"{code:<{width}}", what)
         output.print()
     output.print(_clean(check.summary), style="bold" if lines else "")
+    for each in check.observations:
+        place = f"{str(each.place).capitalize()}: " if each.place is not None else ""
+        output.print(_clean(place + each.sentence))
     for note in check.notes:
         output.print(_clean(note))
 
