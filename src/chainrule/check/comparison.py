@@ -120,6 +120,9 @@ def _descended(trace: Trace, roles: Roles) -> str | None:
         ]
         if not any(each.size > 1 for each in found):
             continue
+        reached = {each.parameter.path for each in found}
+        if any(np.any(step_of(trace, e)) for e in roles.parameters if e.path not in reached):
+            continue  # it is not this loss that moves them
         factor, usual = common_factor(found), usual_step(found)
         alike = usual is not None and all(is_same(each.step, usual) for each in found)
         if alike or (is_likely(factor) and all(each.has(factor) for each in found)):

@@ -77,10 +77,10 @@ def call(
         return result
     if where is not True:
         result = FUNCTIONS[np.where](where, result, target)
-    return store(target, result, f"{_name(ufunc)}(…, out=…)")
+    return store(target, result, f"{_name(ufunc)}(…, out=…)", casting)
 
 
-def store(target: Any, result: TracedArray, how: str) -> TracedArray:
+def store(target: Any, result: TracedArray, how: str, casting: Any = "same_kind") -> TracedArray:
     """Write a result into an array in place, as NumPy's ``out=`` and in-place operators do."""
     if not is_traced(target):
         raise unsupported(
@@ -89,7 +89,7 @@ def store(target: Any, result: TracedArray, how: str) -> TracedArray:
         )
     if not isinstance(target.value, np.ndarray):
         return result
-    np.copyto(target.value, result.value, casting="same_kind")
+    np.copyto(target.value, result.value, casting=casting)
     content = as_dtype(result, target.dtype)
     if content.shape != target.shape:
         content = bind(p.broadcast_to, content, shape=target.shape)
