@@ -34,10 +34,14 @@ _OTHER_NAME = "give one of the two another name"
 
 @dataclass(frozen=True)
 class Taken:
-    """A name that a loop takes for its counter, and the line of its value, which nothing reads."""
+    """A name that a loop takes for its counter, and the line of its value, which nothing reads.
+
+    ``others`` are what the loop adds it to, takes it from or multiplies it by.
+    """
 
     name: str
     line: int
+    others: tuple[ast.expr, ...]
 
 
 def taken_names(tree: ast.Module) -> dict[int, Taken]:
@@ -52,27 +56,28 @@ def taken_names(tree: ast.Module) -> dict[int, Taken]:
             continue
         over_range = isinstance(node.iter, ast.Call) and ast.unparse(node.iter.func) == "range"
         name = node.target.id
-        if over_range and not loop.within and _is_computed_with(node, name):
-            line = _lost_value(tree, loop, name)
-            if line:
-                found[node.lineno] = Taken(name, line)
+        others = _computed_with(node, name) if over_range and not loop.within else []
+        line = _lost_value(tree, loop, name) if others else 0
+        if line:
+            found[node.lineno] = Taken(name, line, tuple(others))
     return found
 
 
-def _is_computed_with(loop: ast.For, name: str) -> bool:
-    """Whether a name is an operand in the loop, but of a remainder, or of what is printed."""
+def _computed_with(loop: ast.For, name: str) -> list[ast.expr]:
+    """The other operands of a name in a loop, but in a remainder, or in what is printed."""
     printed = {
         each
         for node in own_nodes(loop)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
         for each in ast.walk(node)
     }
+    found: list[ast.expr] = []
     for node in own_nodes(loop):
         if isinstance(node, ast.BinOp) and node not in printed and not isinstance(node.op, ast.Mod):
-            operands = (node.left, node.right)
-            if any(isinstance(each, ast.Name) and each.id == name for each in operands):
-                return True
-    return False
+            for operand, other in ((node.left, node.right), (node.right, node.left)):
+                if isinstance(operand, ast.Name) and operand.id == name:
+                    found.append(other)
+    return found
 
 
 def _lost_value(tree: ast.Module, loop: Loop, name: str) -> int:
@@ -113,44 +118,61 @@ def _failed(program: Program, tree: ast.Module, ran: Ran) -> Iterator[tuple[int,
     """What ended the program: a function or module by its name, which is something else by then."""
     if ran.outcome != "failed" or not ran.line:
         return
-    unbound = _UNBOUND.search(ran.error)
     for node in (n for s in statements_at(tree, ran.line) for n in ast.walk(s)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            name = node.func.id
-            kind = ran.names.get(name, "")
-            number = kind in ("number", "array", "whole numbers")
-            called = "not callable" in ran.error and number
-            if not called and not (unbound and unbound[1] == name and kind == "function"):
-                continue
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            name = node.value.id
-            was_module = ran.names.get(name) not in ("module", "missing", None)
-            if ran.kind != "AttributeError" or not was_module or name not in _imported(tree):
-                continue
-        else:
-            continue
-        line, meant = _assigned(tree, name, ran.line), _meaning(program, tree, name)
+        name = _misused(node, ran)
+        line = _assigned(tree, name, ran.line) if name else 0
+        meant = _meaning(program, tree, name)
         if line and meant:
-            sentence = (
-                f"{name} is {meant}, and here the name is given another value: "
-                f"{program.place(ran.line)} can then no longer use it; {_OTHER_NAME}."
-            )
-            yield line, sentence
+            where = program.place(ran.line)
+            what = f"{name} is {meant}, and here the name is given another value"
+            yield line, f"{what}: {where} can then no longer use it; {_OTHER_NAME}."
             return
 
 
+def _misused(node: ast.AST, ran: Ran) -> str:
+    """The name that a failed statement used as a function or module, which it was not; or ""."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        name = node.func.id
+        unbound = _UNBOUND.search(ran.error)
+        if unbound and unbound[1] == name and ran.names.get(name) == "function":
+            return name
+        wanted = "object is not callable"
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        name, wanted = node.value.id, f"object has no attribute '{node.attr}'"
+    else:
+        return ""
+    is_number = ran.names.get(name) in ("number", "array", "whole numbers")
+    return name if is_number and wanted in ran.error else ""
+
+
 def _assigned(tree: ast.Module, name: str, line: int) -> int:
-    """The line that gives a name its other value: the last one up to a line, in its scope."""
-    scopes = [s for s in scopes_of(tree) if _is_in(s, line)]
-    for scope in reversed(scopes):
-        lines = [
-            node.lineno
-            for node in own_nodes(scope)
-            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-        ]
+    """The line that gives a name its other value, in the scope of a line; 0 where it is not sure.
+
+    It is the line itself, or the only one, or the first where all of them give it numbers.
+    """
+    for scope in reversed([each for each in scopes_of(tree) if _is_in(each, line)]):
+        nodes = [node for node in own_nodes(scope) if isinstance(node, ast.stmt)]
+        stores = [each for each in nodes if any(_stores(n, name) for n in _parts(each))]
+        lines = [each.lineno for each in stores]
+        if line in lines:
+            return line
         if lines:
-            return max((each for each in lines if each <= line), default=min(lines))
+            return min(lines) if len(lines) == 1 or all(map(_gives_number, stores)) else 0
     return 0
+
+
+def _parts(statement: ast.stmt) -> Iterator[ast.AST]:
+    """What stands in a statement, but not in the statements in it."""
+    for child in ast.iter_child_nodes(statement):
+        if not isinstance(child, ast.stmt):
+            yield child
+            yield from own_nodes(child)
+
+
+def _gives_number(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.AugAssign):
+        return True
+    return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
 
 
 def _is_in(scope: Scope, line: int) -> bool:
@@ -191,9 +213,7 @@ def _own_data(program: Program, tree: ast.Module, ran: Ran) -> Iterator[tuple[in
         node = loop.node
         if not isinstance(node, ast.For) or not loop.within or not _trains(tree, loop, ran):
             continue
-        counts = ran.seen["loops"].get(str(node.lineno), {"full": 0, "empty": 0})
-        again = counts["full"] + counts["empty"] > 1
-        again = again or (counts["full"] == 1 and _fails_at(ran, node, loop))
+        again = _begun(ran, node) > _begun(ran, loop.within[-1]) or _fails_at(ran, node, loop)
         for name in sorted(assigned_names(node.target) & _gone_over(node.iter)):
             elsewhere = [n for n in own_nodes(loop.within[0]) if _stores(n, name)]
             if again and len(elsewhere) == 1:
@@ -205,9 +225,17 @@ def _own_data(program: Program, tree: ast.Module, ran: Ran) -> Iterator[tuple[in
                 yield node.lineno, sentence
 
 
+def _begun(ran: Ran, loop: ast.For | ast.While) -> int:
+    """How often a loop was come to; more often than the loop around it means in a later turn."""
+    return ran.seen["loops"].get(str(loop.lineno), {"begun": 0})["begun"]
+
+
 def _fails_at(ran: Ran, loop: ast.For, around: Loop) -> bool:
-    turns = ran.seen["loops"].get(str(around.within[-1].lineno), {"turns": 0})["turns"]
-    return ran.outcome == "failed" and ran.line == loop.lineno and turns > 1
+    """Whether the program ended as the loop was come to in a later turn of the one around it."""
+    outer = around.within[-1]
+    turns = ran.seen["loops"].get(str(outer.lineno), {"turns": 0})["turns"]
+    failed = ran.outcome == "failed" and ran.line == loop.lineno
+    return failed and turns > _begun(ran, outer) == 1 and _begun(ran, loop) == 1
 
 
 def _stores(node: ast.AST, name: str) -> bool:
@@ -230,7 +258,7 @@ def _taken(program: Program, tree: ast.Module, ran: Ran) -> Iterator[tuple[int, 
         before = ran.seen["before"].get(str(line), {})
         where = program.place(taken.line)
         what = f"The loop takes the name {taken.name} for its counter"
-        if before.get("alike") and _trains(tree, loops[line], ran):
+        if before.get("met") and _trains(tree, loops[line], ran):
             lost = f"so that the array of {where} is lost before anything has read it"
             yield line, f"{what}, {lost}; {_OTHER_NAME}."
         elif "number" in before and _divides(before["number"], loops[line], ran):

@@ -123,24 +123,39 @@ def _never_reached(
 
 
 def _why_not(program: Program, step: Step, loops: dict[str, Any], reached: set[int]) -> str:
-    """Why a step in a loop was not run; "" where the loop itself was not come to."""
-    around = [*step.loop.within, step.loop.node]
-    for loop in around:
-        counts = loops.get(str(loop.lineno))
+    """Why a step in a loop was not run; "" where the outermost loop itself was not come to."""
+    chain = [*step.loop.within, step.loop.node]
+    for loop, inner in zip(chain, [*chain[1:], step.node], strict=True):
+        counts, place = loops.get(str(loop.lineno)), program.place(loop.lineno)
         if counts is None:
             return ""
         if not counts["turns"]:
-            return f"the loop in {program.place(loop.lineno)} had nothing to go over"
-        # A jump of an inner loop that the step is not in does not leave the loop.
-        inner = {n for n in own_nodes(loop) if isinstance(n, ast.For | ast.While)} - set(around)
-        apart = {n for each in inner for n in own_nodes(each)}
-        for node in own_nodes(loop):
-            if is_jump(node) and node not in apart and getattr(node, "lineno", 0) in reached:
-                word = type(node).__name__.lower()
-                line = getattr(node, "lineno", 0)
-                if line < step.node.lineno:
-                    return f"the {word} in {program.place(line)} came before it in every iteration"
-    return f"no iteration of the loop in {program.place(step.loop.node.lineno)} came to it"
+            empty = "had nothing to go over" if isinstance(loop, ast.For) else "was not entered"
+            return f"the loop in {place} {empty}"
+        if str(inner.lineno) in loops and inner is not step.node:
+            continue
+        jumps = _jumps_before(loop, inner, reached) if inner in loop.body else []
+        if jumps:
+            what = " and ".join(f"the {word} in {program.place(line)}" for line, word in jumps)
+            return f"{what} came before it"
+        return f"no iteration of the loop in {place} came to it"
+    return ""
+
+
+def _jumps_before(
+    loop: ast.For | ast.While, inner: ast.stmt, reached: set[int]
+) -> list[tuple[int, str]]:
+    """The statements before another in a loop that were run, and that leave its body."""
+    before = loop.body[: loop.body.index(inner)]
+    nodes = [node for each in before for node in (each, *own_nodes(each))]
+    loops = [node for node in nodes if isinstance(node, ast.For | ast.While)]
+    apart = {node for each in loops for node in own_nodes(each)}  # they leave another loop's
+    return [
+        (node.lineno, type(node).__name__.lower())
+        for node in nodes
+        if isinstance(node, ast.stmt) and is_jump(node) and node.lineno in reached
+        if isinstance(node, ast.Return) or node not in apart
+    ]
 
 
 def _used_up(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +24,11 @@ import numpy as np
 from chainrule.check.frames import kinds_at, resolve
 from chainrule.check.names import taken_names
 from chainrule.check.overflows import Overflows
-from chainrule.check.statements import Looping, names_read, steps_of
+from chainrule.check.statements import Looping, assigned_names, names_read, steps_of
 
 __all__ = ["Witness"]
+
+_LOSS = re.compile(r"(?i)^(\w+_)?(loss|cost|mse|nll)$")
 
 
 class Witness:
@@ -41,6 +44,7 @@ class Witness:
         self._full: Counter[int] = Counter()  # how often a loop was run with iterations
         self._empty: Counter[int] = Counter()  # and how often without
         self._used_up: dict[int, str] = {}
+        self._known: tuple[int, set[int]] = 0, set()
         self._taken = taken_names(tree)
         self._before: dict[int, dict[str, Any]] = {}
         self.overflows = Overflows(tree, file, self._watched)
@@ -59,6 +63,14 @@ class Witness:
             alike = any(each.shape[:1] == value.shape[:1] for each in arrays)
             self._before[loop] = {"shape": list(value.shape), "alike": alike}
 
+    def _meet(self, loop: int, frame: FrameType) -> None:
+        """Whether the counter was computed with arrays that have the rows of what it took over."""
+        before = self._before[loop]
+        names = {name for each in self._taken[loop].others for name in names_read(each)}
+        for value in (resolve(ast.Name(name, ast.Load()), frame) for name in names):
+            if isinstance(value, np.ndarray) and before.get("alike"):
+                before["met"] = value.shape[:1] == tuple(before["shape"][:1]) or before.get("met")
+
     def begin(self, loop: int, frame: FrameType) -> int:
         """An iteration of the loop in this line begins; how many there were before."""
         count = self._turns[loop]
@@ -72,6 +84,8 @@ class Witness:
         turns = self._turns[loop]
         if self.overflows.waiting and loop in self._training():
             self.overflows.look(loop, frame, turns - 1)
+        if loop in self._before:
+            self._meet(loop, frame)
         if turns != self._seen.get(loop, 0):
             self._seen[loop] = turns
             self._full[loop] += 1
@@ -102,13 +116,19 @@ class Witness:
 
     def _training(self) -> set[int]:
         """The lines of the loops that train: those that were found, or else have steps in them."""
-        found = {each["loop"] for each in self._traced()}
-        loops = [step.loop for step in steps_of(self._tree)]
-        return found or {(*loop.within, loop.node)[0].lineno for loop in loops}
+        if self._known[0] != len(self._turns):  # a loop that has begun since may be one
+            found = {each["loop"] for each in self._traced()}
+            loops = [step.loop for step in steps_of(self._tree)]
+            found = found or {(*loop.within, loop.node)[0].lineno for loop in loops}
+            self._known = len(self._turns), found
+        return self._known[1]
 
     def _watched(self) -> list[str]:
         """The parameters and the loss, by the paths and names that they have in the program."""
-        names = [ast.unparse(step.target) for step in steps_of(self._tree)]
+        steps = steps_of(self._tree)
+        names = [ast.unparse(step.target) for step in steps]
+        for loop in {(*step.loop.within, step.loop.node)[0] for step in steps}:
+            names += filter(_LOSS.search, sorted(assigned_names(loop)))
         for each in self._traced():
             names += [*(parameter["name"] for parameter in each["parameters"]), each["loss"]]
         return [name for name in dict.fromkeys(names) if name]
@@ -121,9 +141,13 @@ class Witness:
         """What was seen, as plain data."""
         return {
             "reached": sorted(self._reached),
-            "loops": {n: {"turns": self._turns[n], "full": self._full[n], "empty": self._empty[n]}
-                      for n in {*self._turns, *self._empty}},
+            "loops": {n: self._of_loop(n) for n in {*self._turns, *self._empty}},
             "used_up": self._used_up,
             "before": self._before,
             "spoiled": self.overflows.found,
         }  # fmt: skip
+
+    def _of_loop(self, loop: int) -> dict[str, int]:
+        turns, full, empty = self._turns[loop], self._full[loop], self._empty[loop]
+        begun = full + empty + (turns != self._seen.get(loop, 0))  # it may not have ended
+        return {"turns": turns, "begun": begun, "full": full}
