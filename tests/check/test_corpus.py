@@ -35,6 +35,11 @@ def test_no_right_program_is_called_wrong(checks: dict[str, Any]) -> None:
     assert len(told) >= 0.88 * len(right)  # of the others it says that it cannot tell
 
 
+def test_nothing_is_observed_of_right_programs(checks: dict[str, Any]) -> None:
+    right = [name for name, known in JUDGED.items() if known["verdict"] in RIGHT]
+    assert [name for name in right if checks[name].observations] == []
+
+
 def test_wrong_programs_are_found_and_most_to_the_line(checks: dict[str, Any]) -> None:
     """Not all: what is missed is counted here, so that it can only become less."""
     wrong = {name: known for name, known in JUDGED.items() if known["verdict"] == "wrong"}
