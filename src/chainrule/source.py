@@ -72,6 +72,12 @@ class Source:
         return _position(*self.frames[0]) if self.frames else None
 
     @property
+    def positions(self) -> list[Position]:
+        """The expressions of all frames, the innermost first."""
+        found = [_position(code, offset) for code, offset in self.frames]
+        return [each for each in found if each is not None]
+
+    @property
     def name(self) -> str | None:
         """The variable that the value was assigned to, if it was assigned as it is.
 

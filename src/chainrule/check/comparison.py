@@ -21,7 +21,7 @@ from chainrule.check.roles import Parameter, Roles, ancestors, gradients_of
 from chainrule.check.updates import Update, common_factor, last_word, step_of, usual_step
 from chainrule.graph import Node
 
-__all__ = ["Compared", "Value", "compare"]
+__all__ = ["Compared", "Value", "compare", "forward_gradients", "local_derivatives"]
 
 Array = NDArray[Any]
 
@@ -50,7 +50,9 @@ class Compared:
     updates are those of another one, which ``descends`` names; or "cannot tell" where no update is
     made of the gradient of what was taken for the loss, and no one value explains it.
     ``wrong`` are the parameters whose gradient is not the loss's, ``never`` is one that is not
-    updated though its gradient is there, ``first`` the first value that is wrong.
+    updated though its gradient is there, ``first`` the first value that is wrong. ``errors`` says of
+    each parameter how far its gradient is from the exact one, relative to that; ``steps`` by which
+    factor its step is the gradient; ``uphill`` are those whose step goes up the loss.
     """
 
     verdict: str
@@ -63,10 +65,16 @@ class Compared:
     never: str | None = None
     descends: str | None = None
     ascends: bool = False
+    errors: dict[str, float] = field(default_factory=dict[str, float])
+    steps: dict[str, float | None] = field(default_factory=dict[str, float | None])
+    uphill: list[str] = field(default_factory=list[str])
 
 
-def compare(trace: Trace, roles: Roles) -> Compared | None:
-    """Compare an iteration's updates with the exact gradients; None where all of them are 0."""
+def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | None:
+    """Compare an iteration's updates with the exact gradients; None where all of them are 0.
+
+    With ``locate`` false the first wrong value is not searched for.
+    """
     assert roles.loss is not None
     exact = {
         each.path: trace.value(each.gradient)
@@ -89,12 +97,20 @@ def compare(trace: Trace, roles: Roles) -> Compared | None:
     reversed_sign = any(each.size > 1 and (each.written or 0) * factor < 0 for each in found)
     verdict = _verdict(factor, wrong=bool(wrong), ascends=ascends, reversed_sign=reversed_sign)
     result = Compared(verdict, factor, roles.name, known, wrong, ascends=ascends)
+    result.errors = {
+        each.parameter.path: each.error(trace, factor, usual, is_wrong=each.parameter in wrong)
+        for each in found
+    }
+    result.steps = {each.parameter.path: each.step for each in found}
+    result.uphill = [e.path for e, move in zip(known, moves, strict=True) if move > 0]
     result.values = _values(trace, roles)
-    forward = _forward_gradients(trace, roles)
+    forward = forward_gradients(trace, roles)
     _match(trace, roles, result, forward)
     likely = is_likely(factor)
     if likely and not wrong:
         _never_updated(trace, roles, result)
+        return result
+    if not locate:
         return result
     if likely:
         right = [e.step for e in found if e.parameter not in wrong and e.size > 1 and e.step]
@@ -181,7 +197,7 @@ def _content(array: Array) -> tuple[tuple[int, ...], bytes]:
 
 def _match(trace: Trace, roles: Roles, result: Compared, exact: list[tuple[str, Array]]) -> None:
     """Say of every value what it is the gradient of, where it is one."""
-    local = _local_derivatives(trace, roles)
+    local = local_derivatives(trace, roles)
     for value in result.values:
         array, tolerance = trace.value(value.node), tolerance_of(value.node)
         options: list[tuple[bool, str, float]] = []
@@ -199,7 +215,7 @@ def _match(trace: Trace, roles: Roles, result: Compared, exact: list[tuple[str, 
                 break
 
 
-def _forward_gradients(trace: Trace, roles: Roles) -> list[tuple[str, Array]]:
+def forward_gradients(trace: Trace, roles: Roles) -> list[tuple[str, Array]]:
     """Every value between the parameters and the loss, with its exact gradient."""
     assert roles.loss is not None
     starts = {each.start for each in roles.parameters}
@@ -210,7 +226,7 @@ def _forward_gradients(trace: Trace, roles: Roles) -> list[tuple[str, Array]]:
     return [(node.name or "", trace.value(g)) for node, g in zip(inner, gradients, strict=True)]
 
 
-def _local_derivatives(trace: Trace, roles: Roles) -> list[tuple[str, Array]]:
+def local_derivatives(trace: Trace, roles: Roles) -> list[tuple[str, Array]]:
     """The derivative of each activation by its pre-activation, element by element."""
     found: list[tuple[str, Array]] = []
     named = [n for n in trace.log if n in roles.forward and n.name and n.size > 1]

@@ -8,6 +8,7 @@ Nothing else of the program is changed, and every line keeps its number.
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from typing import Any
 
 from chainrule.check.names import taken_names
@@ -19,17 +20,23 @@ __all__ = ["HOOK", "with_hooks"]
 HOOK = "__chainrule_check__"
 
 
-def with_hooks(program: Program) -> Any:
-    """The program's code, with a call at the start of each iteration and at the end of a loop."""
+def with_hooks(program: Program, probed: Mapping[tuple[int, int], int] | None = None) -> Any:
+    """The program's code, with a call at the start of each iteration and at the end of a loop.
+
+    Before the statements ``probed``, which are given by line and column, ``probe`` is called with
+    the number that each has.
+    """
     tree = program.tree()
-    tree = _Hooks(program.shown, set(taken_names(tree))).visit(tree)
+    tree = _Hooks(program.shown, set(taken_names(tree)), probed or {}).visit(tree)
     ast.fix_missing_locations(tree)
     return compile(tree, str(program.path), "exec", dont_inherit=True)
 
 
 class _Hooks(ast.NodeTransformer):
-    def __init__(self, shown: frozenset[int], taken: set[int]) -> None:
-        self._shown, self._taken = shown, taken
+    def __init__(
+        self, shown: frozenset[int], taken: set[int], probed: Mapping[tuple[int, int], int]
+    ) -> None:
+        self._shown, self._taken, self._probed = shown, taken, probed
         self._depth = 0  # of the loops around
 
     def generic_visit(self, node: ast.AST) -> Any:
@@ -42,6 +49,14 @@ class _Hooks(ast.NodeTransformer):
         if self._depth and isinstance(node, ast.stmt) and (is_jump(node) or is_step(node)):
             return [_call("reached", node, ast.Constant(node.lineno)), node]
         return node
+
+    def visit(self, node: ast.AST) -> Any:
+        """Any node; a statement that is probed has its call before it."""
+        place = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+        new = super().visit(node)
+        if isinstance(node, ast.stmt) and place in self._probed and not _has_body(node):
+            return [_call("probe", node, ast.Constant(self._probed[place])), new]
+        return new
 
     def visit_For(self, node: ast.For) -> Any:
         """A for loop."""
@@ -69,6 +84,10 @@ class _Hooks(ast.NodeTransformer):
         if node.lineno in self._taken:
             hooked.insert(0, _call("before", node, number))
         return hooked
+
+
+def _has_body(node: ast.stmt) -> bool:
+    return hasattr(node, "body")
 
 
 def _call(name: str, near: ast.stmt, argument: ast.expr) -> ast.Expr:

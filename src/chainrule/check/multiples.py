@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from chainrule.graph import Node
 
 __all__ = [
+    "distance",
     "is_likely",
     "is_same",
     "is_simple",
@@ -53,6 +54,15 @@ def _ratio(value: Array, exact: Array) -> tuple[float, float]:
     factor = float(a @ b) / square
     size = abs(factor) * square**0.5
     return factor, float(np.linalg.norm(a - factor * b)) / size if size else float("inf")
+
+
+def distance(value: Array, exact: Array) -> float:
+    """How far a value is from an exact one, relative to its size; of other sizes infinitely."""
+    if value.size != exact.size:
+        return float("inf")
+    a, b = np.asarray(value, np.float64).ravel(), np.asarray(exact, np.float64).ravel()
+    size = float(np.linalg.norm(b))
+    return float(np.linalg.norm(a - b)) / size if size else float("inf")
 
 
 def rounded(factor: float, tolerance: float) -> float:

@@ -19,6 +19,7 @@ import linecache
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -37,7 +38,7 @@ from chainrule.check.truncation import cut_steps
 from chainrule.check.witness import Witness
 from chainrule.errors import ChainruleError
 
-__all__ = ["main"]
+__all__ = ["Watch", "execute", "limit", "main"]
 
 _LOOKED_AT = (0, 3)
 """The iterations of each loop that are traced: the first, and one in which nothing is fresh."""
@@ -46,13 +47,22 @@ _LARGEST_FILE = 2**30
 
 
 class Watch:
-    """What the program's hooks call."""
+    """What the program's hooks call.
 
-    def __init__(self, program: Program, results: Path, loss: str | None) -> None:
+    With ``only`` the iterations of that loop alone are looked at, and the program ends after them.
+    """
+
+    locates = True
+
+    def __init__(
+        self, program: Program, results: Path, loss: str | None, *, only: int | None = None
+    ) -> None:
         self.file, self.results, self.loss = str(program.path), results, loss
         self.witness = Witness(program.tree(), self.file, results)
         self.reached = self.witness.reached
+        self._only = only
         self._losses: dict[int, str | None] = {}
+        self.looked_at = ""
         self._copy: tuple[int, int, FrameType, Iteration] | None = None
 
     def before(self, loop: int) -> None:
@@ -67,9 +77,13 @@ class Watch:
             if self._copy[0] == loop and self._copy[2] is frame:
                 self._finish()
             return
+        if self._only not in (None, loop):
+            return
         count = self.witness.begin(loop, frame)
+        if self._only is not None and count > _LOOKED_AT[-1]:
+            os._exit(0)
         if count in _LOOKED_AT and self._is_copy():
-            self._become(loop, count, frame)
+            self.become(loop, count, frame)
         elif count == _LOOKED_AT[0] and self.loss is None:
             self._remember_loss(loop, count)
 
@@ -104,7 +118,7 @@ class Watch:
             return False
         return True
 
-    def _become(self, loop: int, count: int, frame: FrameType) -> None:
+    def become(self, loop: int, count: int, frame: FrameType) -> None:
         """Be the copy: silent, short of time, and traced."""
         import signal
 
@@ -126,21 +140,26 @@ class Watch:
         """Compare what the iteration came to, write it down, and end the copy."""
         assert self._copy is not None
         loop, count, frame, iteration = self._copy
+        self.looked_at = f"{loop}-{count}"
         try:
             trace = iteration.ended(frame)
             roles = roles_of(trace, self.loss or self._losses.get(loop))
-            compared = None if roles.reason else compare(trace, roles)
-            found = {"reason": roles.reason or "all gradients are 0"}
-            if compared is not None and compared.verdict == "cannot tell":
-                name = compared.loss or "the loss that was found"
-                found = {"reason": f"no update is made of the gradient of {name}"}
-            elif compared is not None:
-                found = described(compared)
+            compared = None if roles.reason else compare(trace, roles, locate=self.locates)
+            found = self.found(trace, roles, compared)
             found |= _seen(trace, roles)
             self._write({"loop": loop, "iteration": count, **found})
         except BaseException as error:
             self._give_up(_reason(error))
         os._exit(0)
+
+    def found(self, trace: Trace, roles: Roles, compared: Compared | None) -> dict[str, Any]:
+        """What is to be written down of an iteration."""
+        if compared is None:
+            return {"reason": roles.reason or "all gradients are 0"}
+        if compared.verdict == "cannot tell":
+            name = compared.loss or "the loss that was found"
+            return {"reason": f"no update is made of the gradient of {name}"}
+        return described(compared)
 
     def give_up(self, error: BaseException) -> None:
         """End the copy where the traced program failed; do nothing in the program itself."""
@@ -186,6 +205,9 @@ def described(compared: Compared) -> dict[str, Any]:
             {"name": each.name, "line": each.line, "of": each.of, "factor": each.factor}
             for each in compared.values
         ],
+        "errors": compared.errors,
+        "steps": compared.steps,
+        "uphill": compared.uphill,
         "first": None if first is None else _of_first(first),
     }
 
@@ -203,11 +225,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--memory", type=int, default=0)
     options = parser.parse_args(arguments)
     program = load_program(options.program)
-    code = with_hooks(program)
+    watch = Watch(program, options.results, options.loss)
+    limit(options.memory)
+    execute(program, watch)
+
+
+def execute(
+    program: Program, watch: Watch, probed: Mapping[tuple[int, int], int] | None = None
+) -> None:
+    """Run a program as a script, watched; how it ended is written to ``outcome.json``.
+
+    ``probed`` are the statements before which ``watch.probe`` is called.
+    """
+    code = with_hooks(program, probed)
     # Values get their names from these lines, also where the file is a notebook or is overwritten.
     lines = [f"{line}\n" for line in program.text.split("\n")]
     linecache.cache[str(program.path)] = len(program.text), None, lines, str(program.path)
-    watch = Watch(program, options.results, options.loss)
     setattr(builtins, HOOK, watch)
     module = ModuleType("__main__")
     module.__dict__.update(__file__=str(program.path), __builtins__=builtins)
@@ -216,7 +249,6 @@ def main(arguments: list[str] | None = None) -> None:
     sys.path.insert(0, str(program.path.parent))
     process = os.getpid()
     outcome: dict[str, Any] = {"outcome": "ran"}
-    _limit(options.memory)
     try:
         exec(code, module.__dict__)
         watch.give_up(ChainruleError("the iteration did not come to an end"))
@@ -229,11 +261,11 @@ def main(arguments: list[str] | None = None) -> None:
     finally:
         if os.getpid() == process:
             outcome["seen"] = watch.witness.facts()
-            path = options.results / "outcome.json"
+            path = watch.results / "outcome.json"
             path.write_text(json.dumps(outcome), encoding="utf-8")
 
 
-def _limit(memory: int) -> None:
+def limit(memory: int) -> None:
     """Let this process and its copies have no more memory each, and write no file without end."""
     import resource  # here, as Windows has none
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.check.iteration import Trace
-from chainrule.check.multiples import is_same, is_simple, multiple, rounded, tolerance_of
+from chainrule.check.multiples import distance, is_same, is_simple, multiple, rounded, tolerance_of
 from chainrule.check.roles import Parameter, ancestors
 from chainrule.graph import Node
 
@@ -37,6 +37,7 @@ class Update:
         self.parameter, self.size = parameter, exact.size
         self.every: list[float] = []
         self.exact = exact
+        self.nodes: list[Node] = []  # all that is like it in shape
         self.node: Node | None = None  # the last value of its own name, whatever it is
         self.chosen: float | None = None
         named = False
@@ -45,6 +46,7 @@ class Update:
         for node in (node for node in trace.log if node in below - of_state):
             if node.dtype.kind != "f" or np.squeeze(trace.value(node)).shape != shape:
                 continue
+            self.nodes.append(node)
             own = bool(node.name) and not _same_place(node.name, parameter.path)
             if own:
                 self.node = node
@@ -104,6 +106,14 @@ class Update:
         if usual is None or self.step is None or is_same(self.step, usual):
             return False
         return is_simple(self.step / usual)
+
+    def error(self, trace: Trace, factor: float, usual: float | None, *, is_wrong: bool) -> float:
+        """How far what is taken for the gradient is from the exact one, relative to its size."""
+        nodes = [self.node] if is_wrong and self.node is not None else self.nodes
+        errors = [distance(trace.value(node), factor * self.exact) for node in nodes]
+        if not nodes and usual is not None:
+            errors.append(distance(step_of(trace, self.parameter), usual * self.exact))
+        return min(errors, default=float("inf"))
 
     def has(self, factor: float) -> bool:
         """Whether the update is made of the gradient times this factor."""

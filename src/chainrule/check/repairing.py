@@ -1,0 +1,330 @@
+"""The process in which repairs are tried: edits of a program, each run and compared.
+
+    python -m chainrule.check.repairing PROGRAM RESULTS --loop LINE --iteration N --seconds S
+
+Every run is a copy of this process, so that what it imports is imported once. One copy runs the
+program as it is and notes the exact gradients; one evaluates, where a suspect statement stands, what
+each edit of it would give, and keeps the edits that give an exact gradient; and then the edited
+programs run, the likeliest first, and are compared like any program. What held is written to
+``repairs.json``.
+"""
+
+# What a program holds has no type to know, so unknown types are allowed in this file.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import json
+import math
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.check.edits import Edit, Source
+from chainrule.check.probing import Probe, edits_of
+from chainrule.check.programs import Program, load_program
+from chainrule.check.running import Watch, execute, limit
+from chainrule.check.study import Study, Studying, Suspect, read_study
+
+__all__ = ["main"]
+
+_RIGHT = ("exact", "constant factor", "sign convention")
+_SECONDS_EACH = 10.0
+_MOST_TRIALS = 120
+_MOST_FAULTS = 3
+_SECONDS_BETWEEN_LOOKS = 0.002
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which iterations of which loop are compared, and by which loss."""
+
+    loop: int
+    iteration: int
+    loss: str | None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An edited program that ran: what each looked-at iteration came to, by its number."""
+
+    edit: Edit
+    program: Program
+    wanted: Wanted
+    found: dict[int, dict[str, Any]]
+
+    def wrong(self, before: dict[str, Any]) -> int | None:
+        """How many parameters are wrong in the worst iteration; None where it does not compare."""
+        names = {each["name"] for each in before["parameters"]} | {before["never"]} - {None}
+        judged = [each for each in self.found.values() if "verdict" in each]
+        others = [each for each in self.found.values() if "verdict" not in each]
+        if not judged or any("gradients are 0" not in each["reason"] for each in others):
+            return None
+        counts: list[int] = []
+        for each in judged:
+            if not names <= {parameter["name"] for parameter in each["parameters"]}:
+                return None
+            if each["loss"] != before["loss"]:
+                return None
+            wrong = sum(not parameter["right"] for parameter in each["parameters"])
+            uneven = _is_uneven(each, before)
+            counts.append(wrong or int(uneven or each["verdict"] not in _RIGHT))
+        return max(counts)
+
+
+def _is_uneven(found: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Whether parameters take steps of other lengths or directions than each other.
+
+    What is said of single numbers is weak, as all of them are each other's multiples. So a repair
+    is to make their steps those of the others too, but where these were not alike before.
+    """
+    if found["iteration"] == 0 and 0 < len(found["uphill"]) < len(found["parameters"]):
+        return True
+    right = [each["name"] for each in before["parameters"] if each["right"]]
+    if len(_different(before["steps"][name] for name in right)) > 1:
+        return False
+    return len(_different(found["steps"].values())) > 1
+
+
+def _different(steps: Iterable[float | None]) -> list[float]:
+    found: list[float] = []
+    for step in steps:
+        if step is not None and not any(math.isclose(step, each, rel_tol=1e-4) for each in found):
+            found.append(step)
+    return found
+
+
+class Repairing:
+    """A search for edits that put every gradient right."""
+
+    def __init__(self, results: Path, end: float) -> None:
+        self.results, self.end = results, end
+        self.tried = 0
+        self._number = 0
+
+    def repairs(self, program: Program, wanted: Wanted) -> list[Trial]:
+        """The edits that together put all right, in the order they were found; [] without any."""
+        held: list[Trial] = []
+        before = self.run(program, wanted)
+        for _ in range(_MOST_FAULTS):
+            if before is None or time.monotonic() > self.end:
+                return []
+            trial = self._best(program, wanted, before)
+            if trial is None:
+                return []
+            held.append(trial)
+            if trial.wrong(before.compared) == 0:
+                return held
+            program, wanted = trial.program, trial.wanted
+            before = self.run(program, wanted)
+        return []
+
+    def run(self, program: Program, wanted: Wanted) -> Study | None:
+        """What the program as it is comes to, with the exact gradients."""
+        folder = self._folder()
+        process = _copied(lambda: _study(program, folder, wanted), self._left())
+        _wait([process], self.end)
+        return read_study(folder, wanted.iteration)
+
+    def _best(self, program: Program, wanted: Wanted, before: Study) -> Trial | None:
+        """The likeliest edit that puts all right, or else the one that leaves fewest wrong."""
+        source = Source(program.text, program.tree())
+        partly: list[tuple[int, float, Trial]] = []
+        count = sum(not each["right"] for each in before.compared["parameters"])
+        for suspects in before.waves():
+            edits = self._likely(program, wanted, before, source, suspects)
+            for trial in self._trials(program, wanted, edits):
+                left = trial.wrong(before.compared)
+                if left == 0:
+                    return trial
+                if left is not None and left < count:
+                    partly.append((left, trial.edit.cost, trial))
+            if partly:
+                break
+        return min(partly, key=lambda each: each[:2])[2] if partly else None
+
+    def _likely(
+        self,
+        program: Program,
+        wanted: Wanted,
+        before: Study,
+        source: Source,
+        suspects: Sequence[Suspect],
+    ) -> list[Edit]:
+        """The edits of some lines that are worth a run, the likeliest first."""
+        edits = edits_of(source, suspects, before.wrong)
+        folder = self._folder()
+        probe = Probe(program, folder, before, edits)
+        process = _copied(
+            lambda: probe.run(wanted.loop, wanted.iteration), min(self._left(), _SECONDS_EACH)
+        )
+        _wait([process], self.end)
+        return probe.kept()[:_MOST_TRIALS]
+
+    def _trials(self, program: Program, wanted: Wanted, edits: Sequence[Edit]) -> Iterator[Trial]:
+        """Run the edited programs, some at a time; what each came to, in their order."""
+        waiting = list(edits)
+        running: list[tuple[int, Path, Edit, Program, Wanted]] = []
+        at_once = os.cpu_count() or 1
+        while (waiting or running) and time.monotonic() < self.end:
+            while waiting and len(running) < at_once:
+                edit = waiting.pop(0)
+                started = self._start(program, wanted, edit)
+                if started is not None:
+                    running.append(started)
+            if not running:
+                return
+            process, folder, edit, edited, new = running.pop(0)
+            _wait([process], self.end)
+            self.tried += 1
+            yield Trial(edit, edited, new, _found(folder, new.loop))
+
+    def _start(
+        self, program: Program, wanted: Wanted, edit: Edit
+    ) -> tuple[int, Path, Edit, Program, Wanted] | None:
+        text = edit.applied(program.text)
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError):
+            return None
+        more = text.count("\n") - program.text.count("\n")
+        places = list(program.places)
+        at = edit.end[0]
+        places[at:at] = [places[at - 1]] * more
+        edited = replace(program, text=text, places=tuple(places))
+        loop = wanted.loop + (more if edit.end[0] < wanted.loop else 0)
+        if edit.start[0] < wanted.loop <= edit.end[0]:  # a statement went into the loop
+            loop -= 1
+        new = replace(wanted, loop=loop)
+        folder = self._folder()
+        process = _copied(lambda: _try(edited, folder, new), min(self._left(), _SECONDS_EACH))
+        return process, folder, edit, edited, new
+
+    def _left(self) -> float:
+        return max(self.end - time.monotonic(), 0.1)
+
+    def _folder(self) -> Path:
+        self._number += 1
+        folder = self.results / f"trial-{self._number}"
+        folder.mkdir()
+        return folder
+
+
+class _Trying(Watch):
+    """Looks at two iterations of one loop, and ends the program then."""
+
+    locates = False
+
+    def __init__(self, program: Program, results: Path, wanted: Wanted) -> None:
+        super().__init__(program, results, wanted.loss, only=wanted.loop)
+
+
+def _try(program: Program, folder: Path, wanted: Wanted) -> None:
+    execute(program, _Trying(program, folder, wanted))
+
+
+def _study(program: Program, folder: Path, wanted: Wanted) -> None:
+    execute(program, Studying(program, folder, wanted.loss, wanted.loop, wanted.iteration))
+
+
+def _copied(run: Any, seconds: float) -> int:
+    """A copy of this process that runs something, silently and for no longer than this."""
+    process = os.fork()
+    if process:
+        return process
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        silence = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(silence, stream)
+        # So that a program without a seed begins alike each time.
+        np.random.seed(0)
+        random.seed(0)
+        run()
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+def _wait(processes: Sequence[int], end: float) -> None:
+    for process in processes:
+        while time.monotonic() < end:
+            done, _ = os.waitpid(process, os.WNOHANG)
+            if done:
+                break
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        else:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+
+
+def _found(folder: Path, loop: int) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {}
+    for path in folder.glob(f"{loop}-*.json"):
+        with suppress(OSError, ValueError):
+            each = json.loads(path.read_text(encoding="utf-8"))
+            found[each["iteration"]] = each
+    return found
+
+
+def _import_what_it_imports(program: Program) -> None:
+    """So that each copy need not."""
+    for node in ast.walk(program.tree()):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module]
+        for name in names:
+            if not (program.path.parent / f"{name.partition('.')[0]}.py").exists():
+                with suppress(Exception):
+                    importlib.import_module(name)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Search for repairs of one program."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program", type=Path)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--loop", type=int, required=True)
+    parser.add_argument("--iteration", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--loss")
+    parser.add_argument("--memory", type=int, default=0)
+    options = parser.parse_args(arguments)
+    end = time.monotonic() + options.seconds
+    program = load_program(options.program)
+    limit(options.memory)
+    _import_what_it_imports(program)
+    search = Repairing(options.results, end)
+    held = search.repairs(program, Wanted(options.loop, options.iteration, options.loss))
+    found = {
+        "tried": search.tried,
+        "repairs": [
+            {
+                "edit": asdict(trial.edit),
+                "errors": {n: each.get("errors", {}) for n, each in trial.found.items()},
+            }
+            for trial in held
+        ],
+    }
+    (options.results / "repairs.json").write_text(json.dumps(found), encoding="utf-8")
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

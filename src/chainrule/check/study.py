@@ -1,0 +1,162 @@
+"""What is known of a wrong iteration before repairs of it are tried."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.check.comparison import Compared, forward_gradients, local_derivatives
+from chainrule.check.iteration import Trace
+from chainrule.check.multiples import tolerance_of
+from chainrule.check.programs import Program
+from chainrule.check.roles import Roles, ancestors
+from chainrule.check.running import Watch, described
+from chainrule.check.updates import last_word
+from chainrule.graph import Node
+
+__all__ = ["Study", "Studying", "Suspect", "read_study"]
+
+Array = NDArray[Any]
+_LARGEST = 2**22
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A line that may be wrong: ``wave`` 0 before 1, and in a wave those of least ``cost`` first.
+
+    The lines of the loss come last; of them only what they leave out is tried.
+    """
+
+    line: int
+    wave: int
+    cost: float
+    is_loss: bool = False
+
+
+@dataclass(frozen=True)
+class Study:
+    """A compared iteration, the arrays that are exact gradients, and the lines under suspicion."""
+
+    compared: dict[str, Any]
+    suspects: tuple[Suspect, ...]
+    exact: tuple[Array, ...]
+    tolerance: float
+
+    def waves(self) -> Iterator[list[Suspect]]:
+        """The suspects, those that are looked at together together."""
+        for wave in sorted({each.wave for each in self.suspects}):
+            yield [each for each in self.suspects if each.wave == wave]
+
+    @property
+    def wrong(self) -> set[str]:
+        """The last words of the parameters that are wrong: W1 of ``self.W1``."""
+        names = [each["name"] for each in self.compared["parameters"] if not each["right"]]
+        if self.compared["never"] is not None:
+            names.append(self.compared["never"])
+        return {last_word(name) for name in names}
+
+    def ratios(self) -> list[float]:
+        """By what a value that is a gradient but for its factor may have to be multiplied."""
+        found: set[float] = set()
+        factor = self.compared["factor"]
+        for each in self.compared["values"]:
+            if each["of"] is not None and each["factor"]:
+                found.add(factor / each["factor"])
+        steps: dict[str, float | None] = self.compared["steps"]
+        right = {each["name"] for each in self.compared["parameters"] if each["right"]}
+        usual = [step for name, step in steps.items() if step and name in right]
+        found |= {u / step for u in usual for step in steps.values() if step}
+        return [each for each in found if not math.isclose(each, 1.0, rel_tol=1e-6)]
+
+
+class Studying(Watch):
+    """Compares one iteration, and notes all of it."""
+
+    def __init__(
+        self, program: Program, results: Path, loss: str | None, loop: int, iteration: int
+    ) -> None:
+        super().__init__(program, results, loss, only=loop)
+        self._iteration = iteration
+        self._frame: FrameType | None = None
+
+    def found(self, trace: Trace, roles: Roles, compared: Compared | None) -> dict[str, Any]:
+        """The comparison, and for its own iteration the study."""
+        if compared is None:
+            return super().found(trace, roles, compared)
+        exact = [array for _, array in forward_gradients(trace, roles)]
+        exact += [array for _, array in local_derivatives(trace, roles)]
+        kept = [array for array in exact if array.size <= _LARGEST and np.any(array)]
+        found = described(compared)
+        path = self.results / f"{self.looked_at}"
+        np.savez(path.with_suffix(".npz"), *kept)
+        return {
+            **found,
+            "suspects": [asdict(each) for each in _suspects(trace, roles, compared, self.file)],
+            "tolerance": max(tolerance_of(each.start) for each in compared.parameters),
+        }
+
+
+def read_study(folder: Path, iteration: int) -> Study | None:
+    """What a process has written; None where it did not come so far."""
+    for path in folder.glob(f"*-{iteration}.json"):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+                exact = tuple(arrays[name] for name in arrays.files)
+            suspects = tuple(Suspect(**each) for each in found["suspects"])
+        except (OSError, ValueError, KeyError):
+            continue
+        return Study(found, suspects, exact, found["tolerance"])
+    return None
+
+
+def _suspects(trace: Trace, roles: Roles, compared: Compared, file: str) -> list[Suspect]:
+    """The lines of the gradients, the first wrong one and what it calls before all others."""
+    below = ancestors([each.end for each in roles.parameters])
+    backward = [node for node in trace.log if node in below - roles.forward]
+    forward_lines = {line for node in roles.forward for line in _lines(node, file)}
+    first = compared.first.line if compared.first is not None else None
+    chains = [lines for node in backward if (lines := _lines(node, file))]
+    near = {lines[0] for lines in chains if first in lines}
+    order = list(dict.fromkeys(line for lines in chains for line in lines))
+    found: list[Suspect] = []
+    for i, line in enumerate(order):
+        if line == first:
+            found.append(Suspect(line, 0, 0.0))
+        elif line in forward_lines:
+            continue
+        elif line in near:
+            found.append(Suspect(line, 0, 0.4))
+        else:
+            distance = abs(i - order.index(first)) if first in order else i
+            found.append(Suspect(line, 1, 0.02 * distance))
+    if first is not None and first not in order:
+        found.append(Suspect(first, 0, 0.0))
+    known = {each.line for each in found}
+    for line in _loss_lines(trace, roles, file):
+        if line not in known:
+            found.append(Suspect(line, 2, 0.5, is_loss=True))
+    return found
+
+
+def _loss_lines(trace: Trace, roles: Roles, file: str) -> Iterable[int]:
+    """The lines that only the loss is made in: no gradient is made of what they compute."""
+    used = ancestors([each.end for each in roles.parameters])
+    assert roles.loss is not None
+    own = [node for node in trace.log if node in roles.forward - used or node is roles.loss]
+    return dict.fromkeys(line for node in own for line in _lines(node, file)[:1])
+
+
+def _lines(node: Node, file: str) -> list[int]:
+    """Where a value was computed, in the innermost function first."""
+    if node.source is None or node.primitive.kind == "leaf":
+        return []
+    return [each.line for each in node.source.positions if each.file == file]
