@@ -372,3 +372,38 @@ def test_what_a_program_says_cannot_move_the_cursor(tmp_path):
     assert result.exit_code == 2
     assert "\x1b" not in result.stdout
     assert r"\x1b[2Jgone" in result.stdout
+
+
+def test_a_loop_around_one_that_is_right_is_not_followed_as_well(tmp_path: Path) -> None:
+    program, results = tmp_path / "program.py", tmp_path / "results"
+    results.mkdir()
+    program.write_text(
+        "import numpy as np\n"
+        "x, w, rate = np.array([1.0, 2.0]), np.array([0.5, -0.5]), 0.1\n"
+        "for epoch in range(5):\n"
+        "    for target in (1.0, 2.0, 3.0, 4.0):\n"
+        "        loss = (w @ x - target) ** 2\n"
+        "        w = w - rate * 2 * (w @ x - target) * x\n"
+        "    print(epoch, loss)\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "chainrule.check.running", str(program), str(results)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=tmp_path)
+    found = sorted(path.stem for path in results.glob("*-*.json"))
+    assert found == ["4-0", "4-3"]
+
+
+def test_whole_parts_and_remainders_of_followed_numbers(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import numpy as np\n"
+        "x, w, every, rate = np.array([1.0, 2.0]), np.array([0.5, -0.5]), 2.0, 0.1\n"
+        "for i in range(6):\n"
+        "    loss = np.sum((w * x - 1) ** 2)\n"
+        "    w = w - rate * 2 * (w * x - 1) * x\n"
+        "    if i % every == 0 and i // every < 5 and divmod(i, every)[1] == 0:\n"
+        "        print(i, loss)\n",
+        encoding="utf-8",
+    )
+    check = check_program(program)
+    assert (check.verdict, check.loss) == ("exact", "loss")

@@ -28,6 +28,8 @@ _CANNOT_TELL = "cannot tell"
 _NO_LOSS = "no loss was found that the parameters have a part in"
 _NO_CHANGE = "an iteration changes nothing that the next one reads"
 _GIBIBYTE = 2**30
+_SEVERAL_STEPS = "an iteration takes several steps"
+_WHOLE = "a parameter is a whole number before its first step"
 _FEW_NAMES = 6
 _LONGEST_LINE = 100
 _LOADING = threading.Lock()  # what Python warns of in a program's text is silenced for all threads
@@ -304,9 +306,12 @@ def _training(found: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
         return max(wrong(each) for each in iterations), -largest, -loop
 
     chosen = loops[min(loops, key=rank)]
-    return max(
-        chosen, key=lambda each: (_VERDICTS.index(each["verdict"]), each["first"] is not None)
-    )
+
+    def weight(each: dict[str, Any]) -> tuple[int, bool, int]:
+        verdict = _VERDICTS.index(each["verdict"])
+        return verdict, each["first"] is not None, len(each["parameters"])
+
+    return max(chosen, key=weight)
 
 
 _LARGE = (
@@ -350,7 +355,7 @@ def _reason(program: Program, ran: Ran, limits: _Limits, ended: str) -> str:
         return "No loop of the program was run, so there is no training to check."
 
     def rank(each: dict[str, Any]) -> int:
-        return {_NO_CHANGE: 2, _NO_LOSS: 1}.get(each["reason"], 0)
+        return {_NO_CHANGE: 4, _WHOLE: 3, _NO_LOSS: 2, _SEVERAL_STEPS: 1}.get(each["reason"], 0)
 
     best = min(reasons, key=rank)
     where = program.place(best["loop"])
@@ -365,6 +370,11 @@ def _reason(program: Program, ran: Ran, limits: _Limits, ended: str) -> str:
         return (
             f"No loss was found that what changes in the loop in {where} has a part in: it is to "
             "be one number, computed in the loop."
+        )
+    if best["reason"] == _SEVERAL_STEPS:
+        return (
+            f"An iteration of the loop in {where} takes several steps, and no loss was found in "
+            "the loop within it whose iterations are single ones."
         )
     reason = " ".join(_with_places(program, best["reason"]).split())
     if reason.startswith("no update"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,13 @@ from chainrule.check.multiples import (
     multiple_or_transpose,
     tolerance_of,
 )
-from chainrule.check.roles import Parameter, Roles, ancestors, gradients_of
+from chainrule.check.roles import (
+    Parameter,
+    Roles,
+    ancestors,
+    gradients_of,
+    takes_several_steps,
+)
 from chainrule.check.updates import Update, common_factor, last_word, step_of, usual_step
 from chainrule.graph import Node
 
@@ -49,6 +55,7 @@ class Compared:
     The verdict is "exact", "constant factor", "sign convention", "wrong"; "not this loss" where all
     updates are those of another one, which ``descends`` names; or "cannot tell" where no update is
     made of the gradient of what was taken for the loss, and no one value explains it.
+    ``reason`` is another reason for that.
     ``wrong`` are the parameters whose gradient is not the loss's, ``never`` is one that is not
     updated though its gradient is there, ``first`` the first value that is wrong. ``errors`` says of
     each parameter how far its gradient is from the exact one, relative to that; ``steps`` by which
@@ -68,6 +75,7 @@ class Compared:
     errors: dict[str, float] = field(default_factory=dict[str, float])
     steps: dict[str, float | None] = field(default_factory=dict[str, float | None])
     uphill: list[str] = field(default_factory=list[str])
+    reason: str | None = None
 
 
 def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | None:
@@ -92,6 +100,10 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
     wrong += [e for e in known if e.end.shape != e.start.shape and e not in wrong]
     if usual is not None and all(is_same(each.step, usual) for each in found):
         wrong = []  # however it is written, every step is the gradient's multiple, and the same one
+    blurred = [each for each in wrong if _is_blurred(trace, roles, each)]
+    if blurred:  # such as that of a bias before a normalisation, or of what is already learned
+        sharp = [each for each in roles.parameters if each not in blurred]
+        return compare(trace, replace(roles, parameters=sharp))
     moves = [float(np.sum(step_of(trace, each) * exact[each.path])) for each in known]
     ascends = all(move > 0 for move in moves)
     reversed_sign = any(each.size > 1 and (each.written or 0) * factor < 0 for each in found)
@@ -103,6 +115,9 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
     }
     result.steps = {each.parameter.path: each.step for each in found}
     result.uphill = [e.path for e, move in zip(known, moves, strict=True) if move > 0]
+    if any(takes_several_steps(each) for each in wrong):
+        result.verdict, result.reason = "cannot tell", "an iteration takes several steps"
+        return result
     result.values = _values(trace, roles)
     forward = forward_gradients(trace, roles)
     _match(trace, roles, result, forward)
@@ -122,6 +137,15 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
     elif result.first is None:
         result.first = _first(result)
     return result
+
+
+def _is_blurred(trace: Trace, roles: Roles, parameter: Parameter) -> bool:
+    """Whether a gradient is the rounding of 0, or goes through the largest of equal numbers."""
+    if parameter.gradient is None:
+        return False
+    on_the_way = trace.after({parameter.start}) & roles.forward
+    ties = any(trace.has_ties(node) for node in on_the_way)
+    return ties or trace.is_rounding(parameter.gradient)
 
 
 def _descended(trace: Trace, roles: Roles) -> str | None:
@@ -253,9 +277,10 @@ def _culprit(
     """
     factors = {result.factor, *(v.factor for v in result.values if v.of and v.factor)}
     likely = sorted(factors, key=lambda factor: abs(factor - result.factor))[:4]
+    below = [(each, ancestors([each.parameter.end])) for each in found]
     for value in result.values:
         array = trace.value(value.node)
-        after = [each for each in found if value.node in ancestors([each.parameter.end])]
+        after = [each for each, nodes in below if value.node in nodes]
         wrong = [each for each in after if each.parameter in result.wrong]
         if len(wrong) < len(result.wrong) or array.size == 1:
             continue

@@ -41,10 +41,15 @@ class Environment:
     def exchange(self, exchanged: Exchange) -> None:
         """Put something in the place of every number: ``exchanged(path, number)``."""
         walk = _Walk(exchanged, self._is_own)
+        taken: set[str] = set()
         for frame in self.frames:
             names = frame.f_locals
+            inside = frame.f_code.co_name.strip("<>")
             for name in [each for each in names if not each.startswith("__")]:
-                names[name] = walk.visit(name, names[name])
+                # A caller's variable of the same name is another one.
+                path = f"{inside}.{name}" if name in taken else name
+                names[name] = walk.visit(path, names[name])
+            taken |= names.keys()
             # Before Python 3.13, f_locals of a function is a copy that is written back once.
             ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
 
@@ -60,9 +65,9 @@ class _Walk:
 
     def visit(self, path: str, value: Any) -> Any:
         """What stands in a value's place; containers are changed as they are."""
-        if isinstance(value, bool | int | str | bytes | ModuleType | None):
+        if isinstance(value, bool | str | bytes | ModuleType | None):
             return value
-        if is_traced(value) or isinstance(value, float | np.floating):
+        if is_traced(value) or isinstance(value, int | float | np.floating):
             return self._exchanged(path, value)
         if id(value) in self._known:
             return self._known[id(value)][1]

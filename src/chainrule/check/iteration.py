@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
-from types import FrameType
+from types import BuiltinFunctionType, FrameType
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from chainrule.graph import Node, argument, topological_order
 from chainrule.interpreter import evaluate_nodes
 from chainrule.tracer import TracedArray, is_traced
 from chainrule.tracer.leaks import Context, recording
+from chainrule.tracer.operands import is_masked
 from chainrule.tracer.redirection import redirected
 
 __all__ = ["Iteration", "Trace"]
@@ -38,7 +39,9 @@ class Trace:
 
     ``start`` has the argument node of every number that the program held, by its path; ``end`` the
     node of what is there after the iteration; ``log`` every node once, in the order of computing;
-    ``shown`` those that the program printed or took out as plain numbers.
+    ``shown`` those that the program printed or took out as plain numbers. ``grown`` has the paths
+    of plain whole numbers, which no node stands for, that the iteration made numbers with a
+    fraction of: a bias, perhaps, that begins as 0.
     """
 
     start: dict[str, Node]
@@ -46,7 +49,9 @@ class Trace:
     log: list[Node]
     given: dict[Node, Any]
     shown: set[Node]
+    grown: set[str] = field(default_factory=set[str])
     _values: dict[Node, Any] = field(default_factory=dict[Node, Any])
+    _order: list[Node] = field(default_factory=list[Node])
     _later: dict[Node, set[Node]] = field(default_factory=dict[Node, set[Node]])
 
     def value(self, node: Node) -> Array:
@@ -66,13 +71,57 @@ class Trace:
             (value,) = evaluate_nodes([node], {**self.given, **kept, changed: to})
         return np.asarray(value)
 
+    def begins_whole(self, loss: Node | None) -> bool:
+        """Whether a number has grown that is no sum of losses: not all could be followed."""
+        ends = [self.end[path] for path in self.grown]
+        return any(loss is None or loss not in topological_order([end]) for end in ends)
+
+    def is_rounding(self, node: Node) -> bool:
+        """Whether so little of a value is left of larger numbers that its digits say nothing.
+
+        All numbers that the iteration began with are changed in their last digits; a value that
+        changes in one of its first digits then is the rounding error of 0, as far as one can tell,
+        or it is taken where there is no derivative, as of the larger of two equal numbers.
+        """
+        rng = np.random.default_rng(0)
+        value, far = self.value(node), 0.0
+        for _ in range(2):
+            given = {each: _nudged(array, rng) for each, array in self.given.items()}
+            with np.errstate(all="ignore"):
+                (other,) = evaluate_nodes([node], given)
+            far = max(far, float(np.linalg.norm(other - value)))
+        return far > _SAYS_SOMETHING[value.dtype.itemsize] * float(np.linalg.norm(value))
+
+    def has_ties(self, node: Node) -> bool:
+        """Whether several elements are the largest, or the smallest, that a reduction takes."""
+        if node.primitive.name not in ("max", "min"):
+            return False
+        x, axis = self.value(node.inputs[0]), node.attributes["axis"]
+        choose = np.max if node.primitive.name == "max" else np.min
+        chosen = x == choose(x, axis=axis, keepdims=True)
+        return bool(np.any(np.sum(chosen, axis=axis) > 1))
+
     def after(self, nodes: Set[Node]) -> set[Node]:
         """All that is computed from any of some nodes, and these."""
+        if not self._order:
+            self._order = topological_order([*self.end.values(), *self.log])
         found = set(nodes)
-        for node in topological_order([*self.end.values(), *self.log]):
+        for node in self._order:
             if any(operand in found for operand in node.inputs):
                 found.add(node)
         return found
+
+
+_SAYS_SOMETHING = {8: 1e-8, 4: 1e-5}
+"""By how much of itself a value may change by rounding and still be compared."""
+
+
+def _nudged(array: Any, rng: np.random.Generator) -> Any:
+    """An array whose last digits are others, its zeros too: what is level there is so by chance."""
+    if np.asarray(array).dtype.kind != "f":
+        return array
+    digit = 4 * np.finfo(array.dtype).eps * (np.max(np.abs(array)) or 1.0)
+    return (array + digit * rng.uniform(-1.0, 1.0, array.shape)).astype(array.dtype)
 
 
 class Iteration:
@@ -82,6 +131,7 @@ class Iteration:
         self.file = file
         self.log: list[Node] = []
         self._start: dict[str, Node] = {}
+        self._whole: set[str] = set()
         self._shown: list[Node] = []
         self._context = Context(allow_cuts=True, made=self.log.append, shown=self._shown.append)
         self._blocks = [recording(self._context), redirected()]
@@ -91,7 +141,10 @@ class Iteration:
         _follow_mathematics(frame)
 
     def _begin(self, path: str, value: Any) -> Any:
-        if is_traced(value) or isinstance(value, np.matrix | np.ma.MaskedArray):
+        if isinstance(value, int):
+            self._whole.add(path)
+            return value
+        if is_traced(value) or isinstance(value, np.matrix) or is_masked(value):
             return value
         array = np.asarray(value)
         # Whole numbers too: their methods, as in X.dot(W), would not notice a traced operand.
@@ -118,7 +171,8 @@ class Iteration:
         for block in reversed(self._blocks):
             block.__exit__(None, None, None)
         log = list(dict.fromkeys(self.log))
-        return Trace(self._start, end, log, dict(self._context.values), set(self._shown))
+        grown = {path for path in self._whole & end.keys() if end[path].dtype.kind == "f"}
+        return Trace(self._start, end, log, dict(self._context.values), set(self._shown), grown)
 
 
 def _follow_mathematics(frame: FrameType) -> None:
@@ -132,7 +186,7 @@ def _follow_mathematics(frame: FrameType) -> None:
     while walked is not None:
         names = walked.f_globals
         for name, value in list(names.items()):
-            if callable(value) and type(value) is type(math.exp) and value in pairs:
+            if isinstance(value, BuiltinFunctionType) and value in pairs:
                 names[name] = pairs[value]
         names.setdefault("float", _Float)
         walked = walked.f_back

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -47,6 +48,9 @@ def multiple(value: Array, exact: Array, tolerance: float) -> float | None:
 
 def _ratio(value: Array, exact: Array) -> tuple[float, float]:
     """The factor between two arrays that are one but for a factor, and how far they are not."""
+    if value.size == exact.size == 1:
+        a, b = float(value.item()), float(exact.item())
+        return (a / b, 0.0) if b and math.isfinite(a) else (0.0, math.inf)
     a, b = np.asarray(value, np.float64).ravel(), np.asarray(exact, np.float64).ravel()
     square = float(b @ b)
     if not square or not np.all(np.isfinite(a)):

@@ -12,7 +12,7 @@ from chainrule.check.iteration import Trace
 from chainrule.gradient import pull_back, substitute
 from chainrule.graph import Node, constant, topological_order
 
-__all__ = ["Parameter", "Roles", "ancestors", "gradients_of", "roles_of"]
+__all__ = ["Parameter", "Roles", "ancestors", "gradients_of", "roles_of", "takes_several_steps"]
 
 _LOSS = re.compile(
     r"(?i)loss|cost|err|mse|sse|nll|xent|entropy|objective|energy|risk|likelihood"
@@ -61,9 +61,7 @@ def roles_of(trace: Trace, loss_name: str | None = None) -> Roles:
     changed = _changed(trace)
     if not changed:
         return Roles([], None, reason="an iteration changes nothing that the next one reads")
-    ends = {each.end for each in changed}
-    starts = {each.start for each in changed}
-    for candidate in _candidates(trace, starts, ends, loss_name):
+    for candidate in _candidates(trace, changed, loss_name):
         # What adds up the loss is no parameter.
         others = [e for e in changed if e.end is not candidate and e.path != candidate.name]
         # A loss that is computed after the update is one of the parameters all the same.
@@ -124,33 +122,73 @@ def _steps(start: Node, end: Node) -> bool:
     return False
 
 
+def _adds_up(trace: Trace, number: Parameter) -> bool:
+    """Whether nothing is made of a number but its sum with another, as of an epoch's loss."""
+    if _LOSS.search(number.path):
+        return True
+    later = trace.after({number.start})
+    others = (end for path, end in trace.end.items() if path in trace.start)
+    return not any(end in later and end not in (number.start, number.end) for end in others)
+
+
+def takes_several_steps(parameter: Parameter) -> bool:
+    """Whether a line updates it again and again in one iteration, each time from where it is then.
+
+    Such an iteration, as one over all samples, goes down no one gradient.
+    """
+    line = _line(parameter.end)
+    chain, between = set[Node](), set[Node]()
+    waiting = [parameter.end]
+    while waiting and line is not None:
+        node = waiting.pop()
+        if node in chain or node is parameter.start:
+            continue
+        chain.add(node)
+        if node.primitive.name not in _OF_STEPS:
+            continue
+        waiting.extend(node.inputs)
+        alike = node.primitive.name in ("add", "subtract") and node.shape == parameter.end.shape
+        if alike and node is not parameter.end and _line(node) == line:
+            between.add(node)
+    below = ancestors([parameter.end]) - chain
+    return any(operand in between for node in below for operand in node.inputs)
+
+
+def _line(node: Node) -> int | None:
+    position = None if node.source is None else node.source.position
+    return None if position is None else position.line
+
+
 def _is_spread(node: Node) -> bool:
     return node.primitive.name == "broadcast_to" and node.inputs[0].size == 1
 
 
-def _candidates(
-    trace: Trace, starts: set[Node], ends: set[Node], loss_name: str | None
-) -> list[Node]:
+def _candidates(trace: Trace, changed: list[Parameter], loss_name: str | None) -> list[Node]:
     """The scalars that may be the loss, the likeliest first."""
     scalars: list[Node] = []
-    kept = {node for path, node in trace.end.items() if path not in trace.start and not node.ndim}
-    dependent, late = trace.after(starts), trace.after(ends)
+    before = trace.start.keys() | trace.grown
+    kept = {node for path, node in trace.end.items() if path not in before and not node.ndim}
+    sums = {each.end for each in changed if each.end.size == 1 and _adds_up(trace, each)}
+    steps = [each for each in changed if each.end not in sums]
+    kept |= sums
+    ends = {each.end for each in steps}
+    dependent, late = trace.after({each.start for each in changed}), trace.after(ends)
+    grown = {trace.end[path] for path in trace.grown if not _LOSS.search(path)}
+    updates = ancestors([*ends, *grown])
     for node in trace.log:
         if node.size != 1 or node.dtype.kind != "f" or node not in dependent:
             continue
-        told = node in trace.shown or node in kept
+        told = (node in trace.shown or node in kept) and node not in updates
         if loss_name is not None or told or _LOSS.search(node.name or ""):
             scalars.append(node)
     if loss_name is not None:
         return [node for node in reversed(scalars) if _plain_name(node) == loss_name]
-    updates = ancestors(list(ends))
-    used: set[Node] = set()
-    for node in scalars:
-        used |= ancestors([node]) - {node}
+    used = ancestors([operand for node in scalars for operand in node.inputs])
 
     def rank(node: Node) -> tuple[bool, ...]:
         named = bool(node.name and _LOSS.search(node.name))
-        return (node in late, node in updates, not named, not node.name, node in used)
+        summed = node in updates or node in sums
+        return (summed, node in late, not named, not node.name, node in used)
 
     latest_first = list(reversed(scalars))
     return sorted(latest_first, key=rank)

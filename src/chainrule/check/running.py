@@ -16,8 +16,10 @@ import argparse
 import builtins
 import json
 import linecache
+import math
 import os
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
@@ -28,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.check.comparison import Compared, Value, compare
+from chainrule.check.copies import WaitingCopy, copied
 from chainrule.check.hooks import HOOK, with_hooks
 from chainrule.check.iteration import Iteration, Trace
 from chainrule.check.multiples import tolerance_of
@@ -42,7 +45,10 @@ __all__ = ["Watch", "execute", "limit", "main"]
 
 _LOOKED_AT = (0, 3)
 """The iterations of each loop that are traced: the first, and one in which nothing is fresh."""
-_MOST_SECONDS = 20
+_MOST_SECONDS, _LEAST_SECONDS, _ALL_SECONDS = 8, 2, 20
+"""How long a copy may take: no longer than is left of what all of them may, but that at least."""
+_RIGHT = ("exact", "constant factor", "sign convention")
+_WHOLE = "a parameter is a whole number before its first step"
 _LARGEST_FILE = 2**30
 
 
@@ -63,6 +69,11 @@ class Watch:
         self._only = only
         self._losses: dict[int, str | None] = {}
         self.looked_at = ""
+        self._waiting: dict[int, tuple[int, WaitingCopy, int]] = {}
+        self._right = 0  # how many iterations have been found right
+        self._around: set[int] = set()  # loops around those that were found right
+        self._whole: set[int] = set()  # loops whose first iteration begins with whole numbers
+        self._seconds = float(_ALL_SECONDS)
         self._copy: tuple[int, int, FrameType, Iteration] | None = None
 
     def before(self, loop: int) -> None:
@@ -79,54 +90,75 @@ class Watch:
             return
         if self._only not in (None, loop):
             return
+        if loop in self._waiting:
+            self._decide(loop)
         count = self.witness.begin(loop, frame)
         if self._only is not None and count > _LOOKED_AT[-1]:
             os._exit(0)
-        if count in _LOOKED_AT and self._is_copy():
-            self.become(loop, count, frame)
-        elif count == _LOOKED_AT[0] and self.loss is None:
-            self._remember_loss(loop, count)
-
-    def _remember_loss(self, loop: int, count: int) -> None:
-        """What the loss is called, which later iterations may not print."""
-        try:
-            found = json.loads((self.results / f"{loop}-{count}.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        if loop in self._around or not (
+            count in _LOOKED_AT or (count == 1 and loop in self._whole)
+        ):
             return
-        self._losses[loop] = found.get("loss") or None
+        sys.stdout.flush()
+        sys.stderr.flush()
+        copy = copied()
+        if isinstance(copy, WaitingCopy):
+            self._waiting[loop] = count, copy, self._right
+        else:
+            self.become(loop, count, frame, copy)
 
     def end(self, loop: int) -> None:
         """The loop in this line has ended."""
         frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
         if self._copy is None:
             self.witness.end(loop, frame)
+            if loop in self._waiting:
+                self._decide(loop)
         elif self._copy[0] == loop and self._copy[2] is frame:
             self._finish()
+
+    def close(self) -> None:
+        """The program has ended, perhaps within its loops."""
+        for loop in [*self._waiting][::-1]:
+            self._decide(loop)
+
+    def _decide(self, loop: int) -> None:
+        """Look at the iteration that has ended, unless a loop within it has been found right."""
+        count, copy, right = self._waiting.pop(loop)
+        if self._right > right:
+            self._around.add(loop)
+            copy.end()
+            return
+        begun = time.monotonic()
+        copy.go(min(_MOST_SECONDS, max(_LEAST_SECONDS, math.ceil(self._seconds))))
+        self._seconds -= time.monotonic() - begun
+        try:
+            found = json.loads((self.results / f"{loop}-{count}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return
+        self._right += found.get("verdict") in _RIGHT
+        if found.get("reason") == _WHOLE:
+            self._whole.add(loop)
+        elif count < 2 and self.loss is None:  # later iterations may not print it
+            self._losses[loop] = found.get("loss") or None
 
     def display(self, value: Any) -> None:
         """Show a notebook's last expression."""
         if value is not None:
             print(repr(value))
 
-    def _is_copy(self) -> bool:
-        """Copy the process; whether this is the copy."""
-        sys.stdout.flush()
-        sys.stderr.flush()
-        process = os.fork()
-        if process:
-            os.waitpid(process, 0)
-            return False
-        return True
-
-    def become(self, loop: int, count: int, frame: FrameType) -> None:
+    def become(self, loop: int, count: int, frame: FrameType, seconds: int) -> None:
         """Be the copy: silent, short of time, and traced."""
         import signal
 
         silence = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(silence, stream)
+        # By the processor's clock, as the machine may be busy; by the wall's, as it may wait.
+        signal.signal(signal.SIGPROF, self._late)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         signal.signal(signal.SIGALRM, self._late)
-        signal.alarm(_MOST_SECONDS)
+        signal.alarm(4 * seconds)
         np.seterr(all="ignore")
         try:
             self._copy = loop, count, frame, Iteration(frame, self.file)
@@ -146,6 +178,8 @@ class Watch:
             roles = roles_of(trace, self.loss or self._losses.get(loop))
             compared = None if roles.reason else compare(trace, roles, locate=self.locates)
             found = self.found(trace, roles, compared)
+            if found.get("verdict") not in _RIGHT and trace.begins_whole(roles.loss):
+                found = {"reason": _WHOLE}
             found |= _seen(trace, roles)
             self._write({"loop": loop, "iteration": count, **found})
         except BaseException as error:
@@ -158,7 +192,8 @@ class Watch:
             return {"reason": roles.reason or "all gradients are 0"}
         if compared.verdict == "cannot tell":
             name = compared.loss or "the loss that was found"
-            return {"reason": f"no update is made of the gradient of {name}"}
+            reason = f"no update is made of the gradient of {name}"
+            return {"reason": compared.reason or reason}
         return described(compared)
 
     def give_up(self, error: BaseException) -> None:
@@ -260,6 +295,7 @@ def execute(
         raise
     finally:
         if os.getpid() == process:
+            watch.close()
             outcome["seen"] = watch.witness.facts()
             path = watch.results / "outcome.json"
             path.write_text(json.dumps(outcome), encoding="utf-8")

@@ -26,6 +26,7 @@ class Update:
     ``chosen`` is the step over the gradient and −rate, where the step is a multiple of the gradient
     and there is a learning rate by name. Else it is the factor of the last value that the program
     has a name for, or of the first one of all, as what comes after is multiplied by the rate.
+    What is no function of the parameters comes last: of one sample, the input is its multiple too.
     Single numbers are all one another's multiples, so of them ``every`` factor is kept.
     ``of_state`` is what is made of a momentum and its like, which is no multiple.
     ``written`` is the factor of what is written, whose sign may be reversed in the step.
@@ -40,24 +41,13 @@ class Update:
         self.nodes: list[Node] = []  # all that is like it in shape
         self.node: Node | None = None  # the last value of its own name, whatever it is
         self.chosen: float | None = None
-        named = False
-        below = ancestors([parameter.end]) - {parameter.start, parameter.end}
-        shape = np.squeeze(exact).shape
-        for node in (node for node in trace.log if node in below - of_state):
-            if node.dtype.kind != "f" or np.squeeze(trace.value(node)).shape != shape:
-                continue
-            self.nodes.append(node)
-            own = bool(node.name) and not _same_place(node.name, parameter.path)
-            if own:
-                self.node = node
-            factor = multiple(trace.value(node), exact, tolerance_of(node))
-            if factor is None:
-                continue
-            self.every.append(factor)
-            if own:
-                self.chosen, named = factor, True
-            elif self.chosen is None and not named:
-                self.chosen = factor
+        multiples = self._multiples(trace, of_state)
+        moving = trace.after({parameter.start})
+        multiples = [each for each in multiples if each[0] in moving] or multiples
+        self.every = [factor for _, _, factor in multiples]
+        named = [factor for _, own, factor in multiples if own]
+        if multiples:
+            self.chosen = named[-1] if named else self.every[0]
         self.written = self.chosen
         if parameter.end in of_state:  # momentum and its like: the step is no multiple
             self.step = None
@@ -69,6 +59,23 @@ class Update:
         if by_the_step is not None:
             self.chosen = by_the_step
             self.every = [by_the_step]
+
+    def _multiples(self, trace: Trace, of_state: set[Node]) -> list[tuple[Node, bool, float]]:
+        """The values on the way that are the gradient's multiples, and whether they have names."""
+        parameter, found = self.parameter, list[tuple[Node, bool, float]]()
+        below = ancestors([parameter.end]) - {parameter.start, parameter.end} - of_state
+        shape = np.squeeze(self.exact).shape
+        for node in (node for node in trace.log if node in below):
+            if node.dtype.kind != "f" or np.squeeze(trace.value(node)).shape != shape:
+                continue
+            self.nodes.append(node)
+            own = bool(node.name) and not _same_place(node.name, parameter.path)
+            if own:
+                self.node = node
+            factor = multiple(trace.value(node), self.exact, tolerance_of(node))
+            if factor is not None:
+                found.append((node, own, factor))
+        return found
 
     def _by_the_step(self, trace: Trace) -> float | None:
         """The factor where only the whole step is the gradient's multiple: −rate times it."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from chainrule import primitives as p
 from chainrule.graph import constant
 from chainrule.tracer.arrays import FUNCTIONS, TracedArray, bind, here, unsupported
+from chainrule.tracer.leaks import keeps
 
 __all__ = [
     "as_dtype",
@@ -64,7 +65,7 @@ def plain_array(value: Any, what: str) -> NDArray[Any]:
         )
     if is_masked(value):
         raise unsupported(f"{what} that is a masked array", "Fill it and pass the mask beside it.")
-    if hasattr(value, "to_numpy"):
+    if hasattr(value, "to_numpy") and not keeps():
         library = type(value).__module__.partition(".")[0]
         raise unsupported(
             f"{what} that is a {library} {type(value).__name__}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from chainrule.tracer.arrays import (
     unsupported,
     without_tracing,
 )
+from chainrule.tracer.leaks import keeps
 from chainrule.tracer.operands import as_dtype, as_traced, is_traced, python_type
 
 __all__ = ["call", "store"]
@@ -306,8 +308,12 @@ def _power(base: Any, exponent: Any) -> Any:
     return _operate(np.power, base, exponent)
 
 
-def _divmod_refused(*_: Any) -> Any:
-    raise unsupported("//, % and divmod", "Use np.floor(x / n) and x - n * np.floor(x / n).")
+def _divided(a: Any, b: Any) -> tuple[Any, Any]:
+    """What ``//`` and ``%`` give, where a program is followed as it is; else they are refused."""
+    if not keeps():
+        raise unsupported("//, % and divmod", "Use np.floor(x / n) and x - n * np.floor(x / n).")
+    whole = _operate(np.floor, _operate(np.divide, a, b))
+    return whole, _operate(np.subtract, a, _operate(np.multiply, b, whole))
 
 
 _OPERATORS: dict[str, Any] = {
@@ -363,9 +369,14 @@ def _give_operators() -> None:
     }
     for name, operator in others.items():
         setattr(TracedArray, name, operator)
-    for name in ("floordiv", "mod", "divmod"):
-        for prefix in ("", "r"):
-            setattr(TracedArray, f"__{prefix}{name}__", _divmod_refused)
+    divisions: dict[str, Callable[[Any, Any], Any]] = {
+        "floordiv": lambda a, b: _divided(a, b)[0],
+        "mod": lambda a, b: _divided(a, b)[1],
+        "divmod": _divided,
+    }
+    for name, divide in divisions.items():
+        setattr(TracedArray, f"__{name}__", lambda a, b, divide=divide: entered(divide, a, b))
+        setattr(TracedArray, f"__r{name}__", lambda b, a, divide=divide: entered(divide, a, b))
 
 
 _give_operators()
