@@ -18,7 +18,8 @@ from typing import Any
 
 from chainrule.check.observations import Observation, observe
 from chainrule.check.programs import Place, Program, load_program
-from chainrule.check.sandbox import Ran, run_program
+from chainrule.check.repairs import Repairs, repairs_of
+from chainrule.check.sandbox import Ran, run_program, run_repairs
 from chainrule.errors import DataError, SettingError
 
 __all__ = ["Check", "Parameter", "Value", "assert_backprop", "check_program", "unreadable"]
@@ -79,7 +80,8 @@ class Check:
     ``first`` is the first wrong value; ``should_be`` says what it should be the gradient of ("" for
     what has no name), where that was tried and puts every update right. ``never`` is a parameter
     that is not updated though its gradient is there. ``notes`` are sentences about the run, and
-    ``observations`` what else keeps the program from learning, which does not change the verdict.
+    ``observations`` what else keeps the program from learning, which does not change the verdict. ``repairs`` are
+    edits that were tried: with them every gradient is the loss's.
     """
 
     path: str
@@ -99,6 +101,7 @@ class Check:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     observations: tuple[Observation, ...] = ()
+    repairs: Repairs = Repairs()
 
     @property
     def exit_code(self) -> int:
@@ -181,6 +184,9 @@ class Check:
             "outcome": self.outcome,
             "notes": list(self.notes),
             "observations": [each.to_json() for each in self.observations],
+            "repairs": [each.to_json() for each in self.repairs.steps],
+            "evidence": [asdict(each) for each in self.repairs.evidence],
+            "tried": self.repairs.tried,
             "seconds": round(self.seconds, 3),
         }
 
@@ -191,16 +197,22 @@ def check_program(
     loss: str | None = None,
     timeout: float = 60.0,
     memory: int = 4 * _GIBIBYTE,
+    repair_seconds: float = 10.0,
     stop: threading.Event | None = None,
 ) -> Check:
     """Run a script or notebook and compare its gradients with those of its loss.
 
     It runs in a process of its own and a copy of its folder, for at most ``timeout`` seconds with
     ``memory`` bytes; what it prints is not shown. ``loss`` names the loss, where there is a choice.
+    Where a gradient is wrong, repairs are searched for, for about ``repair_seconds``; 0 is for none.
     ``stop`` ends the run early from another thread. Raises DataError for a file that is no program.
     """
     if not timeout > 0:
         raise SettingError(f"timeout={timeout} is out of range: it takes a number above 0.")
+    if not 0 <= repair_seconds < math.inf:
+        raise SettingError(
+            f"repair_seconds={repair_seconds} is out of range: it takes a number of at least 0."
+        )
     if memory < 1:
         raise SettingError(f"memory={memory} is out of range: it takes a number of bytes.")
     with _LOADING:
@@ -211,7 +223,29 @@ def check_program(
         return Check(str(path), _CANNOT_TELL, "cannot run", reason=reason)
     ran = run_program(program.path, loss=loss, timeout=timeout, memory=memory, stop=stop)
     check = _check(program, ran, _Limits(loss, timeout, memory))
-    return replace(check, observations=observe(program, ran))
+    check = replace(check, observations=observe(program, ran))
+    chosen = _training(ran.found)
+    if check.verdict != "wrong" or not repair_seconds or chosen is None:
+        return check
+    arguments = [f"--loop={chosen['loop']}", f"--iteration={chosen['iteration']}"]
+    if loss or chosen["loss"].isidentifier():
+        arguments.append(f"--loss={loss or chosen['loss']}")
+    found = run_repairs(program.path, arguments, seconds=repair_seconds, memory=memory, stop=stop)
+    return check if found is None else _with_repairs(check, repairs_of(program, found))
+
+
+def _with_repairs(check: Check, repairs: Repairs) -> Check:
+    """A check with its repairs: the first line that is wrong is the one that was repaired."""
+    if not repairs.steps:
+        return replace(check, repairs=repairs)
+    step = repairs.steps[0]
+    lines = range(step.place.line, step.place.line + len(step.before))
+    first = check.first
+    if first is None or first.place.cell != step.place.cell or first.place.line not in lines:
+        here = [v for v in check.values if v.place == step.place]
+        first = here[0] if here else Value("", step.place, step.before[0])
+        check = replace(check, first=first, should_be=None)
+    return replace(check, repairs=repairs, seconds=check.seconds)
 
 
 def assert_backprop(path: str | Path, *, loss: str | None = None) -> None:

@@ -110,7 +110,7 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
     verdict = _verdict(factor, wrong=bool(wrong), ascends=ascends, reversed_sign=reversed_sign)
     result = Compared(verdict, factor, roles.name, known, wrong, ascends=ascends)
     result.errors = {
-        each.parameter.path: each.error(trace, factor, usual, is_wrong=each.parameter in wrong)
+        each.parameter.path: each.error(trace, usual, is_wrong=each.parameter in wrong)
         for each in found
     }
     result.steps = {each.parameter.path: each.step for each in found}

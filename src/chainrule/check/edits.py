@@ -36,12 +36,17 @@ class Edit:
         """Where it begins."""
         return self.start[0]
 
-    def applied(self, text: str) -> str:
-        """The program's text with this change."""
+    def lines(self, text: str) -> list[str]:
+        """The lines that stand in the place of those from its first to its last."""
         lines = text.split("\n")
         head = lines[self.start[0] - 1].encode()[: self.start[1]].decode()
         tail = lines[self.end[0] - 1].encode()[self.end[1] :].decode()
-        lines[self.start[0] - 1 : self.end[0]] = [head + self.text + tail]
+        return (head + self.text + tail).split("\n")
+
+    def applied(self, text: str) -> str:
+        """The text with this change."""
+        lines = text.split("\n")
+        lines[self.start[0] - 1 : self.end[0]] = self.lines(text)
         return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from chainrule.graph import Node
 
 __all__ = [
     "distance",
+    "fitted",
     "is_likely",
     "is_same",
     "is_simple",
@@ -42,11 +43,11 @@ def multiple_or_transpose(value: Array, exact: Array, tolerance: float) -> float
 
 def multiple(value: Array, exact: Array, tolerance: float) -> float | None:
     """The factor between a value and a gradient as it lies; None where they differ."""
-    factor, error = _ratio(value, exact)
+    factor, error = fitted(value, exact)
     return rounded(factor, tolerance) if error <= tolerance and factor else None
 
 
-def _ratio(value: Array, exact: Array) -> tuple[float, float]:
+def fitted(value: Array, exact: Array) -> tuple[float, float]:
     """The factor between two arrays that are one but for a factor, and how far they are not."""
     if value.size == exact.size == 1:
         a, b = float(value.item()), float(exact.item())

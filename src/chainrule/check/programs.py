@@ -8,7 +8,8 @@ import re
 import textwrap
 import tokenize
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,21 @@ class Program:
         """A line of the text."""
         lines = self.text.split("\n")
         return lines[number - 1] if 0 < number <= len(lines) else ""
+
+    def with_lines(self, first: int, last: int, lines: Sequence[str]) -> Program:
+        """The program with other lines in the place of some, those after it counted anew."""
+        own = self.text.split("\n")
+        start, more = self.places[first - 1], len(lines) - (last - first + 1)
+        new = [Place(start.line + i, start.cell) for i in range(len(lines))]
+        after = [
+            Place(each.line + more, each.cell) if each.cell == start.cell else each
+            for each in self.places[last:]
+        ]
+        shown = frozenset(line + (more if line > last else 0) for line in self.shown)
+        text = "\n".join([*own[: first - 1], *lines, *own[last:]])
+        return replace(
+            self, text=text, places=(*self.places[: first - 1], *new, *after), shown=shown
+        )
 
     def tree(self) -> ast.Module:
         """The program as Python reads it. Raises DataError, with the line, where it cannot."""

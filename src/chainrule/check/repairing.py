@@ -27,7 +27,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,29 +115,34 @@ class Repairing:
         self.tried = 0
         self._number = 0
 
-    def repairs(self, program: Program, wanted: Wanted) -> list[Trial]:
-        """The edits that together put all right, in the order they were found; [] without any."""
-        held: list[Trial] = []
-        before = self.run(program, wanted)
+    def repairs(self, program: Program, wanted: Wanted) -> dict[str, Any]:
+        """The edits that together put all right, each in the text with those before it.
+
+        ``edits`` is empty where there are none. ``before`` and ``after`` are how far each
+        parameter's gradient was from the exact one, and is, by iteration.
+        """
+        edits: list[dict[str, Any]] = []
+        study = self.run(program, wanted)
+        errors = {} if study is None else _errors(study.found)
         for _ in range(_MOST_FAULTS):
-            if before is None or time.monotonic() > self.end:
-                return []
-            trial = self._best(program, wanted, before)
+            if study is None or time.monotonic() > self.end:
+                break
+            trial = self._best(program, wanted, study)
             if trial is None:
-                return []
-            held.append(trial)
-            if trial.wrong(before.compared) == 0:
-                return held
+                break
+            edits.append(_as_lines(trial.edit, program))
+            if trial.wrong(study.compared) == 0:
+                return {"edits": edits, "before": errors, "after": _errors(trial.found)}
             program, wanted = trial.program, trial.wanted
-            before = self.run(program, wanted)
-        return []
+            study = self.run(program, wanted)
+        return {"edits": [], "before": errors, "after": {}}
 
     def run(self, program: Program, wanted: Wanted) -> Study | None:
         """What the program as it is comes to, with the exact gradients."""
         folder = self._folder()
         process = _copied(lambda: _study(program, folder, wanted), self._left())
         _wait([process], self.end)
-        return read_study(folder, wanted.iteration)
+        return read_study(folder, wanted.iteration, _found(folder, wanted.loop))
 
     def _best(self, program: Program, wanted: Wanted, before: Study) -> Trial | None:
         """The likeliest edit that puts all right, or else the one that leaves fewest wrong."""
@@ -195,16 +200,16 @@ class Repairing:
     def _start(
         self, program: Program, wanted: Wanted, edit: Edit
     ) -> tuple[int, Path, Edit, Program, Wanted] | None:
-        text = edit.applied(program.text)
+        first, last = edit.start[0], edit.end[0]
+        if program.place(first).cell != program.place(last).cell:
+            return None
+        lines = edit.lines(program.text)
+        edited = program.with_lines(first, last, lines)
         try:
-            ast.parse(text)
+            ast.parse(edited.text)
         except (SyntaxError, ValueError):
             return None
-        more = text.count("\n") - program.text.count("\n")
-        places = list(program.places)
-        at = edit.end[0]
-        places[at:at] = [places[at - 1]] * more
-        edited = replace(program, text=text, places=tuple(places))
+        more = len(lines) - (last - first + 1)
         loop = wanted.loop + (more if edit.end[0] < wanted.loop else 0)
         if edit.start[0] < wanted.loop <= edit.end[0]:  # a statement went into the loop
             loop -= 1
@@ -272,6 +277,20 @@ def _wait(processes: Sequence[int], end: float) -> None:
             os.waitpid(process, 0)
 
 
+def _as_lines(edit: Edit, program: Program) -> dict[str, Any]:
+    return {
+        "first": edit.start[0],
+        "last": edit.end[0],
+        "lines": edit.lines(program.text),
+        "cause": edit.cause,
+        "why": edit.why,
+    }
+
+
+def _errors(found: dict[int, dict[str, Any]]) -> dict[int, dict[str, float]]:
+    return {number: each["errors"] for number, each in sorted(found.items()) if "errors" in each}
+
+
 def _found(folder: Path, loop: int) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     for path in folder.glob(f"{loop}-*.json"):
@@ -311,17 +330,8 @@ def main(arguments: list[str] | None = None) -> None:
     limit(options.memory)
     _import_what_it_imports(program)
     search = Repairing(options.results, end)
-    held = search.repairs(program, Wanted(options.loop, options.iteration, options.loss))
-    found = {
-        "tried": search.tried,
-        "repairs": [
-            {
-                "edit": asdict(trial.edit),
-                "errors": {n: each.get("errors", {}) for n, each in trial.found.items()},
-            }
-            for trial in held
-        ],
-    }
+    found = search.repairs(program, Wanted(options.loop, options.iteration, options.loss))
+    found["tried"] = search.tried
     (options.results / "repairs.json").write_text(json.dumps(found), encoding="utf-8")
     sys.exit(0)
 

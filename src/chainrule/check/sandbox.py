@@ -14,13 +14,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Ran", "program_files", "run_program"]
+__all__ = ["Ran", "program_files", "run_program", "run_repairs"]
 
 _LARGEST_FOLDER = 50 * 10**6
 _MOST_FILES = 20_000
@@ -59,56 +59,107 @@ def run_program(
     stop: threading.Event | None = None,
 ) -> Ran:
     """Run a program and look at its iterations; ``stop`` ends it early."""
-    with tempfile.TemporaryDirectory(prefix="chainrule-", ignore_cleanup_errors=True) as name:
-        # Whatever the system's name for it is, it is what the program will see.
-        top = Path(name).resolve()
-        work, results, scratch = top / "work", top / "results", top / "tmp"
-        for folder in (work, results, scratch):
-            folder.mkdir()
-        folder = path.absolute().parent
-        whole = _copy(folder, work)
-        if not (work / path.name).exists():
-            shutil.copyfile(path, work / path.name)
-        command = [sys.executable, "-P", "-m", "chainrule.check.running"]
-        command += [str(work / path.name), str(results), f"--memory={memory}"]
-        if loss is not None:
-            command.append(f"--loss={loss}")
+    arguments = [] if loss is None else [f"--loss={loss}"]
+    with _sandbox(path) as box:
         start = time.monotonic()
-        with (top / "output").open("wb") as output:
+        command = "chainrule.check.running", *arguments
+        stopped, code = box.run(command, memory=memory, end=start + timeout, stop=stop)
+        seconds = time.monotonic() - start
+        found = [each for each in map(_read, sorted(box.results.glob("*-*.json"))) if each]
+        for each in found:
+            if "reason" in each:
+                each["reason"] = box.outside(each["reason"])
+        end = _read(box.results / "outcome.json") or _sudden(code, box.top / "output")
+        return Ran(
+            stopped or end["outcome"],
+            found,
+            seconds,
+            None if stopped else end.get("line"),
+            box.outside(end.get("error", "")),
+            end.get("kind", ""),
+            end.get("code", 0),
+            box.whole,
+            {} if stopped else end.get("seen", {}),
+            {} if stopped else end.get("names", {}),
+        )
+
+
+def run_repairs(
+    path: Path,
+    arguments: Sequence[str],
+    *,
+    seconds: float,
+    memory: int,
+    stop: threading.Event | None = None,
+) -> dict[str, Any] | None:
+    """Search for repairs of a program; what was found, or None where the search was stopped."""
+    with _sandbox(path) as box:
+        command = "chainrule.check.repairing", *arguments, f"--seconds={seconds}"
+        end = time.monotonic() + 2 * seconds  # it ends itself; this is for what hangs
+        box.run(command, memory=memory, end=end, stop=stop)
+        return _read(box.results / "repairs.json")
+
+
+@dataclass(frozen=True)
+class _Box:
+    """A copy of a program's folder, and beside it what is written about it."""
+
+    program: Path
+    folder: Path
+    top: Path
+    whole: bool
+
+    @property
+    def results(self) -> Path:
+        return self.top / "results"
+
+    def outside(self, text: Any) -> str:
+        """A message in which the copy is the user's folder."""
+        return str(text).replace(str(self.program.parent), str(self.folder))
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        memory: int,
+        end: float,
+        stop: threading.Event | None,
+    ) -> tuple[str | None, int]:
+        """Run one of our modules on the program: why it was stopped, and its exit code."""
+        module, *arguments = command
+        files = [str(self.program), str(self.results)]
+        with (self.top / "output").open("wb") as output:
             process = subprocess.Popen(
-                command,
-                cwd=work,
-                env=_environment(scratch),
+                [sys.executable, "-P", "-m", module, *files, f"--memory={memory}", *arguments],
+                cwd=self.program.parent,
+                env=_environment(self.top / "tmp"),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
             try:
-                stopped = _wait(process, output.fileno(), start + timeout, stop)
+                stopped = _wait(process, output.fileno(), end, stop)
             finally:
                 # The copies, and what else the program has started, are in its session.
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        seconds = time.monotonic() - start
-        found = [each for each in map(_read, sorted(results.glob("*-*.json"))) if each]
-        for each in found:
-            if "reason" in each:
-                each["reason"] = str(each["reason"]).replace(str(work), str(folder))
-        end = _read(results / "outcome.json") or _sudden(process.returncode, top / "output")
-        return Ran(
-            stopped or end["outcome"],
-            found,
-            seconds,
-            None if stopped else end.get("line"),
-            str(end.get("error", "")).replace(str(work), str(folder)),
-            end.get("kind", ""),
-            end.get("code", 0),
-            whole,
-            {} if stopped else end.get("seen", {}),
-            {} if stopped else end.get("names", {}),
-        )
+        return stopped, process.returncode
+
+
+@contextmanager
+def _sandbox(path: Path) -> Iterator[_Box]:
+    with tempfile.TemporaryDirectory(prefix="chainrule-", ignore_cleanup_errors=True) as name:
+        # Whatever the system's name for it is, it is what the program will see.
+        top = Path(name).resolve()
+        for folder in ("work", "results", "tmp"):
+            (top / folder).mkdir()
+        folder, work = path.absolute().parent, top / "work"
+        whole = _copy(folder, work)
+        if not (work / path.name).exists():
+            shutil.copyfile(path, work / path.name)
+        yield _Box(work / path.name, folder, top, whole)
 
 
 def _wait(

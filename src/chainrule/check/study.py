@@ -43,12 +43,16 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Study:
-    """A compared iteration, the arrays that are exact gradients, and the lines under suspicion."""
+    """A compared iteration, the arrays that are exact gradients, and the lines under suspicion.
+
+    ``found`` is what all iterations came to, by their number.
+    """
 
     compared: dict[str, Any]
     suspects: tuple[Suspect, ...]
     exact: tuple[Array, ...]
     tolerance: float
+    found: dict[int, dict[str, Any]]
 
     def waves(self) -> Iterator[list[Suspect]]:
         """The suspects, those that are looked at together together."""
@@ -104,7 +108,7 @@ class Studying(Watch):
         }
 
 
-def read_study(folder: Path, iteration: int) -> Study | None:
+def read_study(folder: Path, iteration: int, all_found: dict[int, dict[str, Any]]) -> Study | None:
     """What a process has written; None where it did not come so far."""
     for path in folder.glob(f"*-{iteration}.json"):
         try:
@@ -114,7 +118,7 @@ def read_study(folder: Path, iteration: int) -> Study | None:
             suspects = tuple(Suspect(**each) for each in found["suspects"])
         except (OSError, ValueError, KeyError):
             continue
-        return Study(found, suspects, exact, found["tolerance"])
+        return Study(found, suspects, exact, found["tolerance"], all_found)
     return None
 
 

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.check.iteration import Trace
-from chainrule.check.multiples import distance, is_same, is_simple, multiple, rounded, tolerance_of
+from chainrule.check.multiples import (
+    distance,
+    fitted,
+    is_same,
+    is_simple,
+    multiple,
+    rounded,
+    tolerance_of,
+)
 from chainrule.check.roles import Parameter, ancestors
 from chainrule.graph import Node
 
@@ -114,13 +122,15 @@ class Update:
             return False
         return is_simple(self.step / usual)
 
-    def error(self, trace: Trace, factor: float, usual: float | None, *, is_wrong: bool) -> float:
-        """How far what is taken for the gradient is from the exact one, relative to its size."""
-        nodes = [self.node] if is_wrong and self.node is not None else self.nodes
-        errors = [distance(trace.value(node), factor * self.exact) for node in nodes]
-        if not nodes and usual is not None:
-            errors.append(distance(step_of(trace, self.parameter), usual * self.exact))
-        return min(errors, default=float("inf"))
+    def error(self, trace: Trace, usual: float | None, *, is_wrong: bool) -> float:
+        """How far what is taken for the gradient is from the exact one, relative to its size.
+
+        Where the steps of others say by how much it is to be multiplied, a factor is an error too.
+        """
+        if is_wrong and usual is not None:
+            return distance(step_of(trace, self.parameter), usual * self.exact)
+        errors = [fitted(trace.value(node), self.exact)[1] for node in self.nodes]
+        return min([*errors, fitted(step_of(trace, self.parameter), self.exact)[1]])
 
     def has(self, factor: float) -> bool:
         """Whether the update is made of the gradient times this factor."""
