@@ -291,6 +291,9 @@ def _culprit(
                 to = factor * gradient
                 if np.allclose(to, array, rtol=1e-6, atol=0):
                     continue
+                # A right value may only have to be another's gradient, not a multiple of its own.
+                if is_same(value.factor, result.factor) and multiple(to, array, 1e-6) is not None:
+                    continue
                 if all(
                     each.is_right_if(trace, value.node, to, result.factor, usual) for each in after
                 ):

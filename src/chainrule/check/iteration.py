@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.check.environment import Environment
+from chainrule.check.matrices import TracedMatrix
 from chainrule.graph import Node, argument, topological_order
 from chainrule.interpreter import evaluate_nodes
 from chainrule.tracer import TracedArray, is_traced
@@ -144,7 +145,7 @@ class Iteration:
         if isinstance(value, int):
             self._whole.add(path)
             return value
-        if is_traced(value) or isinstance(value, np.matrix) or is_masked(value):
+        if is_traced(value) or is_masked(value):
             return value
         array = np.asarray(value)
         # Whole numbers too: their methods, as in X.dot(W), would not notice a traced operand.
@@ -155,6 +156,8 @@ class Iteration:
         node = argument(path, array.shape, array.dtype)
         self._start[path] = node
         self._context.values[node] = np.array(array)
+        if isinstance(value, np.matrix):
+            return TracedMatrix(array, node)
         return TracedArray(value if isinstance(value, np.ndarray) else array[()], node,
                            weak=type(value) is float)  # fmt: skip
 
@@ -163,7 +166,7 @@ class Iteration:
         end: dict[str, Node] = {}
 
         def read(path: str, value: Any) -> Any:
-            if is_traced(value):
+            if is_traced(value) or type(value) is TracedMatrix:
                 end[path] = value.node
             return value
 

@@ -174,7 +174,7 @@ def usual_step(found: list[Update]) -> float | None:
 
 
 def common_factor(found: list[Update]) -> float:
-    """The factor that most gradients share; among as many, 1, or else the nearest to it."""
+    """The factor that most gradients share; among as many, 1, −1, or else the nearest to them."""
     votes: Counter[float] = Counter()
     for each in found:
         factors = each.every if each.size == 1 else [each.chosen]
@@ -182,4 +182,8 @@ def common_factor(found: list[Update]) -> float:
             votes[factor] += 2 if each.size > 1 else 1
     if not votes:
         return 1.0
-    return max(votes.items(), key=lambda item: (item[1], -abs(np.log(abs(item[0])))))[0]
+
+    def rank(factor: float) -> tuple[float, ...]:
+        return votes[factor], -abs(np.log(abs(factor))), factor
+
+    return max(votes, key=rank)
