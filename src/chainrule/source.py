@@ -108,6 +108,24 @@ class Source:
                 return None
         return None
 
+    @property
+    def returned_line(self) -> int | None:
+        """The line in which a function returns the value as it is, where it is computed."""
+        position = self.position
+        if position is None:
+            return None
+        kind, _ = _roles(position.file).get(_key(position), (None, None))
+        return position.line if kind == "returned" else None
+
+    @property
+    def keyword(self) -> str | None:
+        """The argument that the value is passed for by its name, or its key in a dict's display."""
+        position = self.position
+        if position is None:
+            return None
+        kind, name = _roles(position.file).get(_key(position), (None, None))
+        return name if kind == "keyword" else None
+
     def describe(self) -> str:
         """The place with the user's text, for a message: ``net.py:12, in `z1 = X @ W1` ``."""
         position = self.position
@@ -231,7 +249,7 @@ def _key(position: Position) -> tuple[int, int, int, int]:
 
 @lru_cache(maxsize=256)
 def _roles(file: str) -> dict[tuple[int, int, int, int], tuple[str, str | None]]:
-    """For each expression in a file that is assigned or returned whole: which, and to what name."""
+    """For each expression in a file that is assigned, returned or passed whole: to what name."""
     try:
         tree = ast.parse("".join(linecache.getlines(file)))
     except SyntaxError:
@@ -248,6 +266,12 @@ def _roles(file: str) -> dict[tuple[int, int, int, int], tuple[str, str | None]]
             roles[_span(statement.value)] = ("returned", None)
         elif isinstance(statement, ast.Lambda):
             roles[_span(statement.body)] = ("returned", None)
+        elif isinstance(statement, ast.keyword) and statement.arg is not None:
+            roles[_span(statement.value)] = ("keyword", statement.arg)
+        elif isinstance(statement, ast.Dict):
+            for key, value in zip(statement.keys, statement.values, strict=True):
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    roles[_span(value)] = ("keyword", key.value)
     return roles
 
 

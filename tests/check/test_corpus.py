@@ -32,7 +32,7 @@ def test_no_right_program_is_called_wrong(checks: dict[str, Any]) -> None:
     assert len(right) >= 50
     assert [name for name in right if checks[name].verdict == "wrong"] == []
     told = [name for name in right if checks[name].verdict in RIGHT]
-    assert len(told) >= 0.88 * len(right)  # of the others it says that it cannot tell
+    assert len(told) >= 0.96 * len(right)  # of the others it says that it cannot tell
 
 
 def test_nothing_is_observed_of_right_programs(checks: dict[str, Any]) -> None:
@@ -46,8 +46,8 @@ def test_wrong_programs_are_found_and_most_to_the_line(checks: dict[str, Any]) -
     found = [name for name in wrong if checks[name].verdict == "wrong"]
     located = [name for name in found if is_located(checks[name], wrong[name])]
     print(f"{len(wrong)} wrong, {len(found)} found, {len(located)} to the line")
-    assert len(found) >= 0.7 * len(wrong)
-    assert len(located) >= 0.45 * len(wrong)
+    assert len(found) >= 0.88 * len(wrong)
+    assert len(located) >= 0.62 * len(wrong)
 
 
 def test_another_loss_than_the_one_that_is_shown() -> None:

@@ -8,44 +8,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.check.accumulation import accumulated
+from chainrule.check.culprits import Case, culprit, first_accumulated, first_wrong, helper, repeated
 from chainrule.check.iteration import Trace
-from chainrule.check.losses import known_losses
-from chainrule.check.multiples import (
-    is_likely,
-    is_same,
-    multiple,
-    multiple_or_transpose,
-    tolerance_of,
+from chainrule.check.losses import Known, is_of_fewer, known_losses
+from chainrule.check.multiples import is_likely, is_same
+from chainrule.check.omissions import never_updated
+from chainrule.check.roles import Parameter, Roles, gradients_of, takes_several_steps
+from chainrule.check.updates import (
+    Update,
+    common_factor,
+    common_step,
+    is_rate,
+    settle_single_numbers,
+    step_of,
+    usual_step,
 )
-from chainrule.check.roles import (
-    Parameter,
-    Roles,
-    ancestors,
-    gradients_of,
-    takes_several_steps,
-)
-from chainrule.check.updates import Update, common_factor, last_word, step_of, usual_step
+from chainrule.check.values import Value, forward_gradients, match_values, values_of
 from chainrule.graph import Node
 
-__all__ = ["Compared", "Value", "compare", "forward_gradients", "local_derivatives"]
+__all__ = ["Compared", "compare"]
 
 Array = NDArray[Any]
-
-
-@dataclass
-class Value:
-    """A value that the program has a name for, on the way to an update.
-
-    ``of`` is what it is the gradient of, times ``factor``; None where it is no gradient that is
-    known. ``should_be`` is what it should be the gradient of, where that would put all right.
-    """
-
-    name: str
-    line: int
-    node: Node
-    of: str | None = None
-    factor: float = 0.0
-    should_be: str | None = None
 
 
 @dataclass
@@ -57,9 +41,9 @@ class Compared:
     made of the gradient of what was taken for the loss, and no one value explains it.
     ``reason`` is another reason for that.
     ``wrong`` are the parameters whose gradient is not the loss's, ``never`` is one that is not
-    updated though its gradient is there, ``first`` the first value that is wrong. ``errors`` says of
-    each parameter how far its gradient is from the exact one, relative to that; ``steps`` by which
-    factor its step is the gradient; ``uphill`` are those whose step goes up the loss.
+    updated though its gradient is there, ``first`` the first value that is wrong. ``errors`` says
+    of each parameter how far its gradient is from the exact one, relative to that; ``steps`` by
+    which factor its step is the gradient; ``uphill`` are those whose step goes up the loss.
     """
 
     verdict: str
@@ -94,16 +78,17 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
         return None
     of_state = trace.after(roles.state)
     found = [Update(trace, each, exact[each.path], of_state) for each in known]
-    factor = common_factor(found)
-    usual = usual_step(found)
-    wrong = [each.parameter for each in found if not each.has(factor) or each.is_off(usual)]
-    wrong += [e for e in known if e.end.shape != e.start.shape and e not in wrong]
-    if usual is not None and all(is_same(each.step, usual) for each in found):
+    settle_single_numbers(trace, found)
+    factor, sums = common_factor(found), [accumulated(trace, roles, each) for each in found]
+    wrong, step, usual = _wrong(found, factor, sums), common_step(found), usual_step(found)
+    if step is not None:
         wrong = []  # however it is written, every step is the gradient's multiple, and the same one
+        if is_same(abs(factor), abs(step)) and is_rate(trace, roles, abs(step)):
+            factor = float(np.sign(factor))  # what was found is the step, learning rate and all
     blurred = [each for each in wrong if _is_blurred(trace, roles, each)]
     if blurred:  # such as that of a bias before a normalisation, or of what is already learned
         sharp = [each for each in roles.parameters if each not in blurred]
-        return compare(trace, replace(roles, parameters=sharp))
+        return compare(trace, replace(roles, parameters=sharp), locate=locate)
     moves = [float(np.sum(step_of(trace, each) * exact[each.path])) for each in known]
     ascends = all(move > 0 for move in moves)
     reversed_sign = any(each.size > 1 and (each.written or 0) * factor < 0 for each in found)
@@ -118,24 +103,21 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
     if any(takes_several_steps(each) for each in wrong):
         result.verdict, result.reason = "cannot tell", "an iteration takes several steps"
         return result
-    result.values = _values(trace, roles)
+    result.values = values_of(trace, roles)
     forward = forward_gradients(trace, roles)
-    _match(trace, roles, result, forward)
-    likely = is_likely(factor)
-    if likely and not wrong:
-        _never_updated(trace, roles, result)
-        return result
-    if not locate:
-        return result
-    if likely:
+    match_values(trace, roles, result.values, forward, factor)
+    if is_likely(factor) and not wrong:
+        left = never_updated(trace, roles, factor)
+        if left is not None:
+            result.verdict, result.first = "wrong", left
+            result.never = left.of
+    elif any(sums):
+        result.first = first_accumulated(trace, sums)
+    elif locate:
         right = [e.step for e in found if e.parameter not in wrong and e.size > 1 and e.step]
-        step = usual if usual is not None else next(iter(right), None)
-        result.first = _culprit(trace, forward, result, found, step)
-    if result.first is None and not (likely and len(wrong) < len(known)):
-        result.descends = _descended(trace, roles)
-        result.verdict = "cannot tell" if result.descends is None else "not this loss"
-    elif result.first is None:
-        result.first = _first(result)
+        rate = usual if usual is not None else next(iter(right), None)
+        case = Case(trace, roles, factor, result.values, found, wrong, forward, rate)
+        _explain(case, result)
     return result
 
 
@@ -148,11 +130,55 @@ def _is_blurred(trace: Trace, roles: Roles, parameter: Parameter) -> bool:
     return ties or trace.is_rounding(parameter.gradient)
 
 
-def _descended(trace: Trace, roles: Roles) -> str | None:
+def _wrong(found: list[Update], factor: float, sums: list[Node | None]) -> list[Parameter]:
+    """The parameters whose updates are not made of the gradient times the factor, or not alone."""
+    usual, single = usual_step(found), all(each.size == 1 for each in found)
+    return [
+        each.parameter
+        for each, old in zip(found, sums, strict=True)
+        if not each.has(factor)
+        or each.is_off(usual, single=single)
+        or each.penalised
+        or old is not None
+        or each.parameter.end.shape != each.parameter.start.shape
+    ]
+
+
+def _explain(case: Case, result: Compared) -> None:
+    """Find the loss that is descended instead, or the first wrong value."""
+    likely, some = is_likely(case.factor), len(case.wrong) < len(case.updates)
+    if not (likely and some):
+        known = _descended(case.trace, case.roles)
+        if known is not None and is_of_fewer(case.trace, case.loss, known):
+            result.first = _value_of_loss(case, known)
+        elif known is not None:
+            result.verdict, result.descends = "not this loss", known.name
+        if known is not None:
+            return
+    if likely:
+        result.first = helper(case) or culprit(case) or repeated(case)
+        if result.first is None and some:
+            result.first = first_wrong(case)
+            return
+    if result.first is None:
+        result.verdict = "cannot tell"
+
+
+def _value_of_loss(case: Case, known: Known) -> Value | None:
+    """The first number that is made of the outputs on the way to the loss."""
+    on_the_way = case.trace.after({known.outputs}) & case.roles.forward
+    for node in case.trace.log:
+        line = node.source and node.source.assigned_line
+        if node in on_the_way and node.size == 1 and node.name and line:
+            return Value(node.name, line, node)
+    return None
+
+
+def _descended(trace: Trace, roles: Roles) -> Known | None:
     """The known loss that every update is made of the gradient of, or None."""
     of_state = trace.after(roles.state)
-    for name, loss in known_losses(trace, roles):
-        gradients = gradients_of(loss, [each.start for each in roles.parameters])
+    for known in known_losses(trace, roles):
+        gradients = gradients_of(known.loss, [each.start for each in roles.parameters])
         found = [
             Update(trace, each, trace.value(gradient), of_state)
             for each, gradient in zip(roles.parameters, gradients, strict=True)
@@ -166,30 +192,8 @@ def _descended(trace: Trace, roles: Roles) -> str | None:
         factor, usual = common_factor(found), usual_step(found)
         alike = usual is not None and all(is_same(each.step, usual) for each in found)
         if alike or (is_likely(factor) and all(each.has(factor) for each in found)):
-            return name
+            return known
     return None
-
-
-def _never_updated(trace: Trace, roles: Roles, result: Compared) -> None:
-    """Look for a gradient that is right and that nothing is updated with."""
-    assert roles.loss is not None
-    changed = {each.start for each in roles.parameters}
-    left = [node for node in trace.start.values() if node in roles.forward and node not in changed]
-    gradients = gradients_of(roles.loss, left)
-    used = ancestors([each.end for each in roles.parameters])
-    for node, gradient in zip(left, gradients, strict=True):
-        word = last_word(node.name or "")
-        for value in trace.log:
-            name, line = value.name or "", value.source and value.source.assigned_line
-            if value in used or value.shape != node.shape or value.size < 2 or not line:
-                continue
-            if word not in name or name == word or value in roles.forward:
-                continue
-            found = multiple(trace.value(value), trace.value(gradient), tolerance_of(value))
-            if is_same(found, result.factor):
-                result.verdict, result.never = "wrong", node.name
-                result.first = Value(name, line, value, of=node.name, factor=result.factor)
-                return
 
 
 def _verdict(factor: float, *, wrong: bool, ascends: bool, reversed_sign: bool) -> str:
@@ -198,142 +202,3 @@ def _verdict(factor: float, *, wrong: bool, ascends: bool, reversed_sign: bool) 
     if reversed_sign or factor < 0:
         return "sign convention"
     return "exact" if factor == 1.0 else "constant factor"
-
-
-def _values(trace: Trace, roles: Roles) -> list[Value]:
-    """The named values on the way from the loss's values to the updates, in order."""
-    used = ancestors([each.end for each in roles.parameters]) - roles.forward
-    # A function for the gradient may compute the forward values once more.
-    again = {_content(trace.value(node)) for node in roles.forward if node.size > 1}
-    found: list[Value] = []
-    for node in trace.log:
-        if node not in used or node.primitive.kind == "leaf" or not node.name:
-            continue
-        line = None if node.source is None else node.source.assigned_line
-        if line is not None and _content(trace.value(node)) not in again:
-            found.append(Value(node.name, line, node))
-    return found
-
-
-def _content(array: Array) -> tuple[tuple[int, ...], bytes]:
-    return array.shape, array.tobytes()
-
-
-def _match(trace: Trace, roles: Roles, result: Compared, exact: list[tuple[str, Array]]) -> None:
-    """Say of every value what it is the gradient of, where it is one."""
-    local = local_derivatives(trace, roles)
-    for value in result.values:
-        array, tolerance = trace.value(value.node), tolerance_of(value.node)
-        options: list[tuple[bool, str, float]] = []
-        for name, gradient in exact:
-            factor = multiple_or_transpose(array, gradient, tolerance)
-            if factor is not None and (array.size > 1 or is_same(factor, result.factor)):
-                options.append((not is_same(factor, result.factor), name, factor))
-        if options:
-            # Of what is the same but for a step without a name, the one with a name.
-            _, value.of, value.factor = min(options, key=lambda each: (each[0], not each[1]))
-            continue
-        for name, derivative in local:
-            if multiple_or_transpose(array, derivative, tolerance) is not None:
-                value.of, value.factor = name, 1.0
-                break
-
-
-def forward_gradients(trace: Trace, roles: Roles) -> list[tuple[str, Array]]:
-    """Every value between the parameters and the loss, with its exact gradient."""
-    assert roles.loss is not None
-    starts = {each.start for each in roles.parameters}
-    between = (trace.after(starts) & roles.forward) - {roles.loss}
-    inner = [node for node in trace.log if node in between and node.dtype.kind == "f"]
-    inner = [*[each.start for each in roles.parameters], *inner]
-    gradients = gradients_of(roles.loss, inner)
-    return [(node.name or "", trace.value(g)) for node, g in zip(inner, gradients, strict=True)]
-
-
-def local_derivatives(trace: Trace, roles: Roles) -> list[tuple[str, Array]]:
-    """The derivative of each activation by its pre-activation, element by element."""
-    found: list[tuple[str, Array]] = []
-    named = [n for n in trace.log if n in roles.forward and n.name and n.size > 1]
-    for i, output in enumerate(named):
-        below = ancestors([output])
-        for inner in named[:i]:
-            if inner in below and inner.shape == output.shape and inner is not output:
-                (gradient,) = gradients_of(output, [inner])
-                found.append((f"{output.name} by {inner.name}", trace.value(gradient)))
-    return found
-
-
-def _culprit(
-    trace: Trace,
-    gradients: list[tuple[str, Array]],
-    result: Compared,
-    found: list[Update],
-    usual: float | None,
-) -> Value | None:
-    """The first value which, were it the gradient of the right thing, would put all right after it.
-
-    Of every value on the way to a wrong update it is tried whether the exact gradient of some value
-    of the same shape, in its place, makes the update the gradient.
-    """
-    factors = {result.factor, *(v.factor for v in result.values if v.of and v.factor)}
-    likely = sorted(factors, key=lambda factor: abs(factor - result.factor))[:4]
-    below = [(each, ancestors([each.parameter.end])) for each in found]
-    for value in result.values:
-        array = trace.value(value.node)
-        after = [each for each, nodes in below if value.node in nodes]
-        wrong = [each for each in after if each.parameter in result.wrong]
-        if len(wrong) < len(result.wrong) or array.size == 1:
-            continue
-        for name, gradient in gradients:
-            if gradient.shape != array.shape:
-                continue
-            for factor in likely:
-                to = factor * gradient
-                if np.allclose(to, array, rtol=1e-6, atol=0):
-                    continue
-                # A right value may only have to be another's gradient, not a multiple of its own.
-                if is_same(value.factor, result.factor) and multiple(to, array, 1e-6) is not None:
-                    continue
-                if all(
-                    each.is_right_if(trace, value.node, to, result.factor, usual) for each in after
-                ):
-                    value.should_be = name
-                    return value
-    return None
-
-
-def _first(result: Compared) -> Value | None:
-    """The first value that is wrong though everything it is computed from is right."""
-    by_node = {value.node: value for value in result.values}
-    found: list[Value] = []
-    for parameter in result.wrong:
-        below = ancestors([parameter.end])
-        on_the_way = [value for value in result.values if value.node in below]
-        suspects = [value for value in on_the_way if value.of is None]
-        # The parameter's own gradient, but for a factor that the others do not have.
-        own = [
-            value
-            for value in on_the_way
-            if value.of == parameter.start.name and not is_same(value.factor, result.factor)
-        ]
-        clear = [v for v in suspects if not any(u.of is None for u in _parents(v.node, by_node))]
-        found += (own or clear or suspects)[:1]
-    order = {value.node: i for i, value in enumerate(result.values)}
-    return min(found, key=lambda value: order[value.node]) if found else None
-
-
-def _parents(node: Node, by_node: dict[Node, Value]) -> list[Value]:
-    """The named values that a value is computed from, without those behind them."""
-    found: dict[Node, Value] = {}
-    seen: set[Node] = set()
-    waiting = list(node.inputs)
-    while waiting:
-        current = waiting.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        if current in by_node:
-            found[current] = by_node[current]
-        else:
-            waiting.extend(current.inputs)
-    return list(found.values())

@@ -12,7 +12,7 @@ the program changes, nothing is printed twice, and what cannot be traced fails i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from types import BuiltinFunctionType, FrameType
 from typing import Any
@@ -53,7 +53,9 @@ class Trace:
     grown: set[str] = field(default_factory=set[str])
     _values: dict[Node, Any] = field(default_factory=dict[Node, Any])
     _order: list[Node] = field(default_factory=list[Node])
-    _later: dict[Node, set[Node]] = field(default_factory=dict[Node, set[Node]])
+    _later: dict[frozenset[Node], set[Node]] = field(
+        default_factory=dict[frozenset[Node], set[Node]]
+    )
 
     def value(self, node: Node) -> Array:
         """What a node was in this iteration."""
@@ -62,14 +64,15 @@ class Trace:
                 (self._values[node],) = evaluate_nodes([node], {**self.given, **self._values})
         return np.asarray(self._values[node])
 
-    def value_if(self, node: Node, changed: Node, to: Array) -> Array:
-        """What a node would have been, had another been something else."""
-        if changed not in self._later:
-            self._later[changed] = self.after({changed})
-        after = self._later[changed]
+    def value_if(self, node: Node, changed: Mapping[Node, Array]) -> Array:
+        """What a node would have been, had some others been something else."""
+        key = frozenset(changed)
+        if key not in self._later:
+            self._later[key] = self.after(key)
+        after = self._later[key]
         kept = {each: value for each, value in self._values.items() if each not in after}
         with np.errstate(all="ignore"):
-            (value,) = evaluate_nodes([node], {**self.given, **kept, changed: to})
+            (value,) = evaluate_nodes([node], {**self.given, **kept, **changed})
         return np.asarray(value)
 
     def begins_whole(self, loss: Node | None) -> bool:

@@ -12,12 +12,22 @@ from chainrule.check.iteration import Trace
 from chainrule.gradient import pull_back, substitute
 from chainrule.graph import Node, constant, topological_order
 
-__all__ = ["Parameter", "Roles", "ancestors", "gradients_of", "roles_of", "takes_several_steps"]
+__all__ = [
+    "Parameter",
+    "Roles",
+    "ancestors",
+    "gradients_of",
+    "is_step",
+    "roles_of",
+    "takes_several_steps",
+]
 
 _LOSS = re.compile(
     r"(?i)loss|cost|err|mse|sse|nll|xent|entropy|objective|energy|risk|likelihood"
     r"|(^|[._\[])(j|e|l|ce|bce)\d*$"
 )
+_LETTER = re.compile(r"(?i)(^|[._\[])[jel]\d*$")
+"""One letter is a loss's name, or that of the error that gradients are made of."""
 
 
 @dataclass
@@ -87,7 +97,7 @@ def _changed(trace: Trace) -> list[Parameter]:
         start = trace.start.get(path)
         if start is None or start is end or start in seen:
             continue
-        if _steps(start, end):
+        if is_step(start, end):
             seen.add(start)
             found.append(Parameter(path, start, end))
     return found
@@ -105,9 +115,12 @@ _OF_STEPS = (
 )
 
 
-def _steps(start: Node, end: Node) -> bool:
-    """Whether one number is another and a step, or a part of it and a step."""
-    waiting, seen = [end], set[Node]()
+def is_step(start: Node, end: Node, *, beside: Node | None = None) -> bool:
+    """Whether one number is another and a step, or a part of it and a step.
+
+    It is also where ``beside``, one of the values on the way, is left out.
+    """
+    waiting, seen = [end], set[Node]() if beside is None else {beside}
     while waiting:
         node = waiting.pop()
         if node is start:
@@ -188,7 +201,8 @@ def _candidates(trace: Trace, changed: list[Parameter], loss_name: str | None) -
     def rank(node: Node) -> tuple[bool, ...]:
         named = bool(node.name and _LOSS.search(node.name))
         summed = node in updates or node in sums
-        return (summed, node in late, not named, not node.name, node in used)
+        error = node in updates and bool(_LETTER.search(node.name or ""))
+        return (summed, error, node in late, not named, not node.name, node in used)
 
     latest_first = list(reversed(scalars))
     return sorted(latest_first, key=rank)

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.check.comparison import Compared, Value, compare
+from chainrule.check.comparison import Compared, compare
 from chainrule.check.copies import WaitingCopy, copied
 from chainrule.check.hooks import HOOK, with_hooks
 from chainrule.check.iteration import Iteration, Trace
@@ -38,6 +38,7 @@ from chainrule.check.programs import Program, load_program
 from chainrule.check.roles import Roles, roles_of
 from chainrule.check.symmetry import equal_units
 from chainrule.check.truncation import cut_steps
+from chainrule.check.values import Value
 from chainrule.check.witness import Witness
 from chainrule.errors import ChainruleError
 

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.check.comparison import Compared, forward_gradients, local_derivatives
+from chainrule.check.comparison import Compared
 from chainrule.check.iteration import Trace
 from chainrule.check.multiples import tolerance_of
 from chainrule.check.programs import Program
 from chainrule.check.roles import Roles, ancestors
 from chainrule.check.running import Watch, described
 from chainrule.check.updates import last_word
+from chainrule.check.values import forward_gradients, local_derivatives
 from chainrule.graph import Node
 
 __all__ = ["Study", "Studying", "Suspect", "read_study"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,27 @@ from chainrule.check.iteration import Trace
 from chainrule.check.multiples import (
     distance,
     fitted,
+    is_likely,
     is_same,
     is_simple,
     multiple,
     rounded,
     tolerance_of,
 )
-from chainrule.check.roles import Parameter, ancestors
+from chainrule.check.penalties import with_penalty
+from chainrule.check.roles import Parameter, Roles, ancestors, is_step
 from chainrule.graph import Node
 
-__all__ = ["Update", "common_factor", "last_word", "step_of", "usual_step"]
+__all__ = [
+    "Update",
+    "common_factor",
+    "common_step",
+    "is_rate",
+    "last_word",
+    "settle_single_numbers",
+    "step_of",
+    "usual_step",
+]
 
 Array = NDArray[Any]
 _RATE = re.compile(r"(?i)(^|[._])(lr|eta|alpha|rate|step|learning)|learning|rate$")
@@ -38,6 +50,8 @@ class Update:
     Single numbers are all one another's multiples, so of them ``every`` factor is kept.
     ``of_state`` is what is made of a momentum and its like, which is no multiple.
     ``written`` is the factor of what is written, whose sign may be reversed in the step.
+    ``penalised`` is whether what the program takes for the gradient is the exact one and a multiple
+    of the parameter itself: a penalty that is in one of loss and gradient and not in the other.
     """
 
     def __init__(
@@ -49,6 +63,7 @@ class Update:
         self.nodes: list[Node] = []  # all that is like it in shape
         self.node: Node | None = None  # the last value of its own name, whatever it is
         self.chosen: float | None = None
+        self.penalised = False
         multiples = self._multiples(trace, of_state)
         moving = trace.after({parameter.start})
         multiples = [each for each in multiples if each[0] in moving] or multiples
@@ -67,12 +82,27 @@ class Update:
         if by_the_step is not None:
             self.chosen = by_the_step
             self.every = [by_the_step]
+            start = trace.value(parameter.start)
+            if with_penalty(step, exact, start, tolerance_of(parameter.start)) is None:
+                self.penalised = False
+
+    def _factors(self, trace: Trace, node: Node) -> tuple[float | None, float | None]:
+        """The gradient's factor in a value as its multiple, and as a part beside a penalty."""
+        value, tolerance = trace.value(node), tolerance_of(node)
+        factor = multiple(value, self.exact, tolerance)
+        start, end = self.parameter.start, self.parameter.end
+        if node.shape != start.shape or not is_step(start, end, beside=node):
+            return factor, None  # it is the parameter after the step
+        found = with_penalty(value, self.exact, trace.value(start), tolerance)
+        if found is None or abs(found[1] - 1) < 1e-6:
+            return factor, None
+        return factor, found[0]
 
     def _multiples(self, trace: Trace, of_state: set[Node]) -> list[tuple[Node, bool, float]]:
         """The values on the way that are the gradient's multiples, and whether they have names."""
         parameter, found = self.parameter, list[tuple[Node, bool, float]]()
         below = ancestors([parameter.end]) - {parameter.start, parameter.end} - of_state
-        shape = np.squeeze(self.exact).shape
+        shape, pure = np.squeeze(self.exact).shape, list[Node]()
         for node in (node for node in trace.log if node in below):
             if node.dtype.kind != "f" or np.squeeze(trace.value(node)).shape != shape:
                 continue
@@ -80,8 +110,14 @@ class Update:
             own = bool(node.name) and not _same_place(node.name, parameter.path)
             if own:
                 self.node = node
-            factor = multiple(trace.value(node), self.exact, tolerance_of(node))
-            if factor is not None:
+            factor, penalty = self._factors(trace, node)
+            if own and penalty is not None and all(_is_of(each, node) for each in pure):
+                self.penalised = True
+                found.append((node, own, penalty))
+            elif factor is not None:
+                if penalty is None:
+                    pure.append(node)
+                    self.penalised = False
                 found.append((node, own, factor))
         return found
 
@@ -97,30 +133,32 @@ class Update:
         return None
 
     def is_right_if(
-        self, trace: Trace, changed: Node, to: Array, factor: float, usual: float | None
+        self, trace: Trace, changed: Mapping[Node, Array], factor: float, usual: float | None
     ) -> bool:
-        """Whether the update would be right, were a value something else."""
-        if self.node is not None and self.node is not changed:
-            value = trace.value_if(self.node, changed, to)
+        """Whether the update would be right, were some values others."""
+        if self.node is not None:
+            value = changed.get(self.node)
+            if value is None:
+                value = trace.value_if(self.node, changed)
             found = multiple(value, self.exact, tolerance_of(self.node))
-            if is_same(found, factor):
-                return True
-        if self.node is changed:
-            return is_same(multiple(to, self.exact, tolerance_of(changed)), factor)
-        if usual is None:
-            return False
-        start = trace.value(self.parameter.start)
-        end = trace.value_if(self.parameter.end, changed, to)
-        if end.shape != start.shape:
-            return False
-        step = end - start
-        return is_same(multiple(step, self.exact, 1e-5), usual)
+            if is_same(found, factor) or self.node in changed:
+                return is_same(found, factor)
+        return usual is not None and is_same(self.step_if(trace, changed), usual)
 
-    def is_off(self, usual: float | None) -> bool:
-        """Whether the step is the gradient times another factor than those of all the others."""
+    def step_if(self, trace: Trace, changed: Mapping[Node, Array]) -> float | None:
+        """The factor between step and gradient, were some values others."""
+        start = trace.value(self.parameter.start)
+        end = trace.value_if(self.parameter.end, changed)
+        return multiple(end - start, self.exact, 1e-5) if end.shape == start.shape else None
+
+    def is_off(self, usual: float | None, *, single: bool) -> bool:
+        """Whether the step is the gradient times another factor than those of all the others.
+
+        Where all are ``single`` numbers, only the sign tells: each may have a rate of its own.
+        """
         if usual is None or self.step is None or is_same(self.step, usual):
             return False
-        return is_simple(self.step / usual)
+        return is_same(self.step, -usual) if single else is_simple(self.step / usual)
 
     def error(self, trace: Trace, usual: float | None, *, is_wrong: bool) -> float:
         """How far what is taken for the gradient is from the exact one, relative to its size.
@@ -137,6 +175,18 @@ class Update:
         if self.size > 1:
             return is_same(self.chosen, factor)
         return any(is_same(each, factor) for each in [*self.every, self.chosen])
+
+
+def _is_of(gradient: Node, whole: Node) -> bool:
+    """Whether a gradient is a part of what is computed, or a finished one that is passed on.
+
+    What an optimiser adds to it, such as weight decay, is its own affair.
+    """
+    if gradient.name:
+        return gradient.name == whole.name
+    sources = gradient.source, whole.source
+    codes = [each.frames[0][0] if each and each.frames else None for each in sources]
+    return codes[0] is codes[1]
 
 
 def step_of(trace: Trace, parameter: Parameter) -> Array:
@@ -164,13 +214,61 @@ def last_word(name: str) -> str:
 
 
 def usual_step(found: list[Update]) -> float | None:
-    """The factor between step and gradient that at least two arrays and most of them have."""
-    steps = [each.step for each in found if each.size > 1]
+    """The factor between step and gradient that at least two arrays and most of them have.
+
+    Where the parameters are single numbers, most of these.
+    """
+    steps = [each.step for each in found if each.size > 1] or [each.step for each in found]
     for step in steps:
         alike = sum(is_same(each, step) for each in steps) if step is not None else 0
         if alike >= 2 and 2 * alike > len(steps):
             return step
     return None
+
+
+def common_step(found: list[Update]) -> float | None:
+    """The factor between step and gradient, where all have the same: of one number alone, none."""
+    step = found[0].step
+    if step is None or (len(found) == 1 and found[0].size == 1):
+        return None
+    alike = all(is_same(each.step, step) and not each.penalised for each in found)
+    return step if alike else None
+
+
+def is_rate(trace: Trace, roles: Roles, size: float) -> bool:
+    """Whether the updates are made with a single number of this size."""
+    used = ancestors([each.end for each in roles.parameters]) - roles.forward
+    leaves = (node for node in used if node.primitive.kind == "leaf" and node.size == 1)
+    return any(is_same(abs(float(trace.value(node).reshape(()))), size) for node in leaves)
+
+
+def settle_single_numbers(trace: Trace, found: list[Update]) -> None:
+    """Where all parameters are single numbers, take what their steps are multiples of.
+
+    Of single numbers every value is a multiple. But where all steps are the same multiple of the
+    last values that the program has names for, these are what it takes for the gradients; if they
+    are likely multiples and one of them is the gradient itself, that is no accident.
+    """
+    rates: list[float] = []
+    factors: list[float] = []
+    for each in found:
+        if each.size > 1 or each.node is None or each.parameter.end.size > 1:
+            return
+        value, step = (
+            float(array.reshape(()))
+            for array in (trace.value(each.node), step_of(trace, each.parameter))
+        )
+        if not value or not step:
+            return
+        rates.append(step / value)
+        factors.append(rounded(value / float(each.exact.reshape(())), 1e-7))
+    # Learning rates may differ, and then the last values with names may be the steps themselves.
+    one = all(abs(each - rates[0]) <= 1e-5 * abs(rates[0]) for each in rates)
+    if len(found) < 2 or not one or is_same(abs(rates[0]), 1.0):
+        return
+    if 1.0 in map(abs, factors) and all(map(is_likely, factors)):
+        for each, factor in zip(found, factors, strict=True):
+            each.chosen, each.every = factor, [factor]
 
 
 def common_factor(found: list[Update]) -> float:

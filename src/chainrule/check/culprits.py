@@ -1,0 +1,272 @@
+"""Which line makes the updates wrong: the one with whose right value all of them would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.check.iteration import Trace
+from chainrule.check.multiples import is_same, multiple
+from chainrule.check.roles import Parameter, Roles, ancestors, gradients_of
+from chainrule.check.updates import Update
+from chainrule.check.values import Value, content
+from chainrule.graph import Node
+
+__all__ = ["Case", "culprit", "first_accumulated", "first_wrong", "helper", "repeated"]
+
+Array = NDArray[Any]
+_MOST_CALLS = 50
+"""A function that is called more often in an iteration is not tried."""
+_MOST_TRIED = 2000
+"""So many tries take about two seconds; then the verdict does without."""
+
+
+@dataclass
+class Case:
+    """A program whose updates are not all right, with what is known of them.
+
+    ``gradients`` are the exact ones of the values before the loss, ``step`` is the factor between a
+    right step and its gradient, where that is known.
+    """
+
+    trace: Trace
+    roles: Roles
+    factor: float
+    values: list[Value]
+    updates: list[Update]
+    wrong: list[Parameter]
+    gradients: list[tuple[Node, Array]]
+    step: float | None
+    tried: int = 0
+
+    @cached_property
+    def _made(self) -> list[set[Node]]:
+        """What each update is made of."""
+        return [ancestors([each.parameter.end]) for each in self.updates]
+
+    @property
+    def loss(self) -> Node:
+        """The loss that the gradients are of."""
+        assert self.roles.loss is not None
+        return self.roles.loss
+
+    def explains(self, nodes: Set[Node]) -> bool:
+        """Whether all wrong updates are made with some of these values."""
+        return all(
+            nodes & made
+            for each, made in zip(self.updates, self._made, strict=True)
+            if each.parameter in self.wrong
+        )
+
+    def is_right_if(self, changed: Mapping[Node, Array], *, any_rate: bool = False) -> bool:
+        """Whether all updates would be right, were some values others.
+
+        With ``any_rate`` also where the learning rate is not known, if it is one for all.
+        """
+        self.tried += 1
+        if self.tried > _MOST_TRIED:
+            return False
+        affected = [
+            each
+            for each, made in zip(self.updates, self._made, strict=True)
+            if not changed.keys().isdisjoint(made)
+        ]
+        if all(each.is_right_if(self.trace, changed, self.factor, self.step) for each in affected):
+            return True
+        if not any_rate or sum(each.size > 1 for each in self.updates) < 2:
+            return False
+        first, *others = (each.step_if(self.trace, changed) for each in self.updates)
+        return first is not None and all(is_same(each, first) for each in others)
+
+
+def culprit(case: Case) -> Value | None:
+    """The first value which, were it the gradient of the right thing, would put all right after it.
+
+    Of every value on the way to a wrong update it is tried whether the exact gradient of some value
+    of the same shape, in its place, makes the update the gradient.
+    """
+    factors = {case.factor, *(v.factor for v in case.values if v.of and v.factor)}
+    likely = sorted(factors, key=lambda factor: abs(factor - case.factor))[:4]
+    for value in case.values:
+        array = case.trace.value(value.node)
+        if array.size == 1 or not case.explains({value.node}):
+            continue
+        for node, gradient in case.gradients:
+            if gradient.shape != array.shape:
+                continue
+            for factor in likely:
+                to = factor * gradient
+                if np.allclose(to, array, rtol=1e-6, atol=0):
+                    continue
+                # A right value may only have to be another's gradient, not a multiple of its own.
+                if is_same(value.factor, case.factor) and multiple(to, array, 1e-6) is not None:
+                    continue
+                if case.is_right_if({value.node: to}):
+                    value.should_be = node.name or ""
+                    return value
+    return None
+
+
+def repeated(case: Case) -> Value | None:
+    """The first line that is run several times, where the exact gradients in its place are right.
+
+    A loop over time, layers or samples goes backward through the values that one line before the
+    loss has computed, or goes through them in their order.
+    """
+    lines: dict[tuple[str, int], list[Value]] = {}
+    for value in case.values:
+        lines.setdefault((value.name, value.line), []).append(value)
+    computed: dict[Any, list[tuple[Node, Array]]] = {}
+    for node, gradient in case.gradients:
+        if node.source is not None and node.source.position is not None:
+            computed.setdefault(node.source.position, []).append((node, gradient))
+    order = {id(value): i for i, value in enumerate(case.values)}
+
+    def first(values: list[Value]) -> int:
+        return min(order[id(each)] for each in values if not _is_right(each, case.factor))
+
+    wrong = [v for v in lines.values() if any(not _is_right(each, case.factor) for each in v)]
+    for values in sorted(wrong, key=first):
+        nodes = [value.node for value in values]
+        if not 1 < len(nodes) <= _MOST_CALLS or not case.explains(set(nodes)):
+            continue
+        for gradients in computed.values():
+            for ordered in (gradients[::-1], gradients):
+                to = _each(case, nodes, [gradient for _, gradient in ordered])
+                if to is not None and case.is_right_if(to):
+                    values[0].should_be = gradients[0][0].name or ""
+                    return values[0]
+    return None
+
+
+def _is_right(value: Value, factor: float) -> bool:
+    return value.of is not None and is_same(value.factor, factor)
+
+
+def _each(case: Case, nodes: list[Node], gradients: list[Array]) -> dict[Node, Array] | None:
+    """Each value's gradient, where there are as many and some value is not its gradient yet."""
+    if len(nodes) != len(gradients) or any(
+        node.shape != gradient.shape for node, gradient in zip(nodes, gradients, strict=True)
+    ):
+        return None
+    to = {n: case.factor * gradient for n, gradient in zip(nodes, gradients, strict=True)}
+    same = all(np.allclose(case.trace.value(n), to[n], rtol=1e-6, atol=0) for n in nodes)
+    return None if same else to
+
+
+def first_wrong(case: Case) -> Value | None:
+    """The first value that is wrong though everything it is computed from is right."""
+    by_node = {value.node: value for value in case.values}
+    found: list[Value] = []
+    for parameter in case.wrong:
+        below = ancestors([parameter.end])
+        on_the_way = [value for value in case.values if value.node in below]
+        suspects = [value for value in on_the_way if value.of is None]
+        # The parameter's own gradient, but for a factor that the others do not have.
+        own = [
+            value
+            for value in on_the_way
+            if value.of == parameter.start.name and not is_same(value.factor, case.factor)
+        ]
+        clear = [v for v in suspects if not any(u.of is None for u in _parents(v.node, by_node))]
+        found += (own or clear or suspects)[:1]
+    order = {value.node: i for i, value in enumerate(case.values)}
+    return min(found, key=lambda value: order[value.node]) if found else None
+
+
+def _parents(node: Node, by_node: dict[Node, Value]) -> list[Value]:
+    """The named values that a value is computed from, without those behind them."""
+    found: dict[Node, Value] = {}
+    seen: set[Node] = set()
+    waiting = list(node.inputs)
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if current in by_node:
+            found[current] = by_node[current]
+        else:
+            waiting.extend(current.inputs)
+    return list(found.values())
+
+
+def helper(case: Case) -> Value | None:
+    """What a function of the program's returns, where the derivative of an activation is right.
+
+    A function for a derivative may be called for several layers, so all that it returns is put
+    right together, each by the activation whose input or output it is given.
+    """
+    forward = case.roles.forward
+    used = ancestors([each.parameter.end for each in case.updates]) - forward
+    calls: dict[tuple[Any, int], list[Node]] = {}
+    for node in case.trace.log:
+        line = node.source and node.source.returned_line
+        if node in used and node.size > 1 and line and node.primitive.kind != "leaf":
+            calls.setdefault((_code(node), line), []).append(node)
+    # A function for the gradient may compute the forward values once more.
+    known = {content(case.trace.value(node)) for node in forward if node.size > 1}
+    whole = (node for node in case.trace.log if node.size > 1 and _is_whole(node))
+    activations = [node for node in whole if content(case.trace.value(node)) in known]
+    for (code, line), nodes in calls.items():
+        if len(nodes) > _MOST_CALLS or not case.explains(set(nodes)):
+            continue
+        right = {node: _derivative(case.trace, node, activations) for node in nodes}
+        to = {node: array for node, array in right.items() if array is not None}
+        # A function that is right for one layer is not at fault, but what it is given for another.
+        wrong = all(not np.allclose(case.trace.value(n), to[n], rtol=1e-6, atol=1e-9) for n in to)
+        if len(to) == len(nodes) and wrong and case.is_right_if(to, any_rate=True):
+            return Value(code.co_name, line, nodes[0])
+    return None
+
+
+def _code(node: Node) -> Any:
+    return node.source.frames[0][0] if node.source and node.source.frames else None
+
+
+def _is_whole(node: Node) -> bool:
+    """Whether a value has a name, or is what a function returns."""
+    return bool(node.name or (node.source and node.source.returned_line))
+
+
+def _derivative(trace: Trace, node: Node, activations: list[Node]) -> Array | None:
+    """The derivative, element by element, of the activation that a value is computed from.
+
+    None where it is right for what it is given, and is given the one for the other of the
+    activation's input and output.
+    """
+    below = ancestors([node])
+    for output in reversed(activations):
+        if output.shape != node.shape:
+            continue
+        inner = _input(output, activations)
+        if inner is not None and (output in below or inner in below):
+            (gradient,) = gradients_of(output, [inner])
+            right = trace.value(gradient)
+            for given, other in ((output, inner), (inner, output)):
+                value = trace.value_if(node, {given: trace.value(other)})
+                if given in below and np.allclose(value, right, rtol=1e-6, atol=1e-9):
+                    return None
+            return right
+    return None
+
+
+def _input(output: Node, activations: list[Node]) -> Node | None:
+    """The last whole value of the same shape that an activation is computed from."""
+    below = ancestors([output]) - {output}
+    alike = (n for n in reversed(activations) if n in below and n.shape == output.shape)
+    return next(alike, None)
+
+
+def first_accumulated(trace: Trace, sums: list[Node | None]) -> Value | None:
+    """The first of the gradients to which each iteration adds its own."""
+    for node in trace.log:
+        line = node.source and node.source.assigned_line
+        if node in sums and node.name and line:
+            return Value(node.name, line, node)
+    return None
