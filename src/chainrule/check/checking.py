@@ -12,7 +12,7 @@ import os
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,8 @@ class Check:
     ``first`` is the first wrong value; ``should_be`` says what it should be the gradient of ("" for
     what has no name), where that was tried and puts every update right. ``never`` is a parameter
     that is not updated though its gradient is there. ``notes`` are sentences about the run, and
-    ``observations`` what else keeps the program from learning, which does not change the verdict. ``repairs`` are
-    edits that were tried: with them every gradient is the loss's.
+    ``observations`` what else keeps the program from learning, which does not change the verdict.
+    ``repairs`` are edits that were tried: with them every gradient is the loss's.
     """
 
     path: str
@@ -101,7 +101,7 @@ class Check:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     observations: tuple[Observation, ...] = ()
-    repairs: Repairs = Repairs()
+    repairs: Repairs = field(default_factory=Repairs)
 
     @property
     def exit_code(self) -> int:
@@ -204,7 +204,7 @@ def check_program(
 
     It runs in a process of its own and a copy of its folder, for at most ``timeout`` seconds with
     ``memory`` bytes; what it prints is not shown. ``loss`` names the loss, where there is a choice.
-    Where a gradient is wrong, repairs are searched for, for about ``repair_seconds``; 0 is for none.
+    Where a gradient is wrong, repairs are searched for, for ``repair_seconds`` or so, if not 0.
     ``stop`` ends the run early from another thread. Raises DataError for a file that is no program.
     """
     if not timeout > 0:

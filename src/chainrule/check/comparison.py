@@ -12,7 +12,7 @@ from chainrule.check.accumulation import accumulated
 from chainrule.check.culprits import Case, culprit, first_accumulated, first_wrong, helper, repeated
 from chainrule.check.iteration import Trace
 from chainrule.check.losses import Known, is_of_fewer, known_losses
-from chainrule.check.multiples import is_likely, is_same
+from chainrule.check.multiples import is_likely, is_same, multiple
 from chainrule.check.omissions import never_updated
 from chainrule.check.roles import Parameter, Roles, gradients_of, takes_several_steps
 from chainrule.check.updates import (
@@ -98,7 +98,10 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
         each.parameter.path: each.error(trace, usual, is_wrong=each.parameter in wrong)
         for each in found
     }
-    result.steps = {each.parameter.path: each.step for each in found}
+    result.steps = {
+        each.parameter.path: multiple(step_of(trace, each.parameter), each.exact, 1e-5)
+        for each in found
+    }
     result.uphill = [e.path for e, move in zip(known, moves, strict=True) if move > 0]
     if any(takes_several_steps(each) for each in wrong):
         result.verdict, result.reason = "cannot tell", "an iteration takes several steps"

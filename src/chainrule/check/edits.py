@@ -7,6 +7,7 @@ been compared.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,8 @@ class Edit:
 
     ``cause`` is what kind of slip it undoes, ``why`` says it in a clause, and ``cost`` is how far
     it is from what was written: of two that put all right the cheaper is the likelier.
-    ``expression`` is the changed statement's value, where the statement only computes one.
+    ``expression`` is the changed statement's value, where the statement only computes one; or,
+    where it ``is_added``, what a statement of its own adds to a gradient.
     """
 
     start: tuple[int, int]
@@ -30,6 +32,7 @@ class Edit:
     why: str
     cost: float
     expression: str | None = None
+    is_added: bool = False
 
     @property
     def line(self) -> int:
@@ -119,10 +122,14 @@ class Scope:
     numbers: tuple[str, ...]
     slopes: tuple[str, ...]
     is_matrix: bool
+    activations: tuple[str, ...]
 
 
-def scope_of(source: Source, statement: ast.stmt) -> Scope:
-    """What is at hand where a statement stands: the nearest values first."""
+def scope_of(source: Source, statement: ast.stmt, forward: frozenset[str]) -> Scope:
+    """What is at hand where a statement stands: the nearest values first.
+
+    ``forward`` are the last words of what lies between the parameters and the loss.
+    """
     inside: ast.AST = statement
     while inside in source.parents and not isinstance(inside, ast.FunctionDef):
         inside = source.parents[inside]
@@ -167,9 +174,22 @@ def scope_of(source: Source, statement: ast.stmt) -> Scope:
     ]  # fmt: skip
     text = source.text
     matrix = "np.matrix" in text or "np.mat(" in text or "numpy.matrix" in text
+    arguments = {
+        each.arg for each in ast.walk(inside) if isinstance(each, ast.arg) and each.arg != "self"
+    }
+    activations = [v for v in nearest if forward & set(_words(v)) or v in arguments]
     return Scope(
-        tuple(nearest[:40]), tuple(functions), tuple(numbers), tuple(dict.fromkeys(slopes)), matrix
+        tuple(nearest[:40]),
+        tuple(functions),
+        tuple(numbers),
+        tuple(dict.fromkeys(slopes)),
+        matrix,
+        tuple(activations[:16]),
     )
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[A-Za-z_]\w*", text)
 
 
 def _root(node: ast.AST) -> str | None:
@@ -194,7 +214,7 @@ def _functions(source: Source) -> Iterator[str]:
             needed = len(arguments) - len(node.args.defaults) - is_method
             if needed == 1 or (needed == 0 and len(arguments) > is_method):
                 yield f"self.{node.name}" if is_method else node.name
-        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):  # noqa: SIM102
             if len(node.value.args.args) == 1:
                 yield source.of(node.targets[0])
 

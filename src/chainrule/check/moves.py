@@ -214,7 +214,7 @@ def _for_another(source: Source, statement: ast.stmt, wrong: Collection[str]) ->
             continue
         start, end = _span(source, statement, statement)
         why = f"{other} is never updated, though its gradient is there"
-        yield Edit(start, end, f"{own}\n{new}", "update", why, 1.2)
+        yield Edit(start, end, f"{own}\n{new}", "update", why, 0.95)
 
 
 def _similar(one: str, other: str) -> bool:
@@ -239,9 +239,9 @@ def _accumulated(
         for i, value in enumerate(scope.values):
             for term in (value, f"{value}.sum(axis=0)"):
                 why = f"nothing is ever added to {name}"
-                yield Edit(
-                    start, end, f"{own}\n{indent}{name} += {term}", "bias", why, 1.3 + 0.02 * i
-                )
+                text = f"{own}\n{indent}{name} += {term}"
+                cost = 1.3 + 0.02 * i
+                yield Edit(start, end, text, "bias", why, cost, expression=term, is_added=True)
 
 
 def _zeros(source: Source) -> Iterator[str]:

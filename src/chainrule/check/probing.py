@@ -17,7 +17,7 @@ import time
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -31,14 +31,14 @@ from numpy.typing import NDArray
 from chainrule.check.edits import Edit, Source, scope_of
 from chainrule.check.moves import into_the_loop, moved_and_added
 from chainrule.check.programs import Program
-from chainrule.check.rewriting import rewritten
+from chainrule.check.rewriting import copied_alias, rewritten
 from chainrule.check.running import Watch, execute
 from chainrule.check.study import Study, Suspect
 
 __all__ = ["Edits", "Probe", "edits_of"]
 
 Array = NDArray[Any]
-_VISITS, _SUMMED, _SUMS = 3, 40, 5
+_SUMMED, _SUMS = 40, 5
 """How often a statement is looked at in an iteration, as in a loop over layers, or over samples."""
 _SECONDS_A_VISIT = 2.0
 _MOST_OF_A_KIND = 50
@@ -57,57 +57,68 @@ Codes = dict[int, CodeType | None]
 class Edits:
     """The edits of one statement, which is given by line and column.
 
-    ``own`` is the expression that it has; ``is_summed`` says that what it computes is added up;
-    ``target`` is what it changes by adding to it.
+    ``own`` is the expression that it has, and ``target`` what it changes by adding to it.
     """
 
     place: tuple[int, int]
     own: str
     edits: list[Edit]
-    is_summed: bool = False
     target: str = ""
 
     @cached_property
     def codes(self) -> Codes:
         """The edits' expressions by their number, and the statement's own as -1."""
         codes = {
-            i: _compiled(edit.expression, self.target)
+            i: _compiled(edit.expression, "" if edit.is_added else self.target)
             for i, edit in enumerate(self.edits)
             if edit.expression is not None
         }
         return {**codes, -1: _compiled(self.own, self.target)}
 
 
-def edits_of(source: Source, suspects: Sequence[Suspect], wrong: Collection[str]) -> list[Edits]:
-    """All edits of the statements in some lines; the cost of a line is added to that of each.
-
-    ``wrong`` are the names of the parameters whose steps are wrong.
-    """
+def edits_of(source: Source, suspects: Sequence[Suspect], study: Study) -> list[Edits]:
+    """All edits of the statements in some lines; the cost of a line is added to that of each."""
     found: list[Edits] = []
     seen: set[ast.stmt] = set()
+    words = frozenset(study.compared["forward"])
     for suspect in sorted(suspects, key=lambda each: each.cost):
         for statement in source.statements.get(suspect.line, []):
             if statement in seen:
                 continue
             seen.add(statement)
-            scope = scope_of(source, statement)
+            scope = scope_of(source, statement, words)
             edits = list(rewritten(source, statement, scope))
             if suspect.is_loss:
                 edits = [each for each in edits if each.cause in _LOSS_CAUSES]
             else:
-                edits += moved_and_added(source, statement, scope, wrong)
+                edits += moved_and_added(source, statement, scope, study.wrong)
                 edits += into_the_loop(source, statement)
             value = getattr(statement, "value", None)
             own = source.of(value) if isinstance(value, ast.expr) else ""
             edits = [replace(each, cost=each.cost + suspect.cost) for each in edits]
             place = statement.lineno, statement.col_offset
-            summed = isinstance(statement, ast.AugAssign)
-            found.append(Edits(place, own, edits, summed, _target(source, statement, own)))
+            found.append(Edits(place, own, edits, _target(source, statement, own)))
+    if not any(each.is_loss for each in suspects):
+        found += _aliases(source, seen)
     return found
+
+
+def _aliases(source: Source, seen: set[ast.stmt]) -> Iterator[Edits]:
+    """What only gives another name to an array that is then changed in place."""
+    blocks = {id(source.block(each)): source.block(each) for each in seen}
+    for statement in (each for block in blocks.values() for each in block):
+        if isinstance(statement, ast.Assign) and statement not in seen:
+            if isinstance(statement.value, ast.Name | ast.Attribute | ast.Subscript):
+                edits = [copied_alias(source, statement.value)]
+                yield Edits((statement.lineno, statement.col_offset), "", edits)
 
 
 def _target(source: Source, statement: ast.stmt, own: str) -> str:
     """What a statement changes, as in ``W = W - ...``; "" where it sets something new."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        outs = [each.value for each in statement.value.keywords if each.arg == "out"]
+        if outs and source.of(outs[0]) in [source.of(each) for each in statement.value.args]:
+            return source.of(outs[0])
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target = source.of(statement.targets[0])
         if re.search(rf"(?<![\w.]){re.escape(target)}(?!\w)", own):
@@ -143,7 +154,8 @@ class Probe:
                     unseen.append(edit)
                     continue
                 values = [visit[str(k)] for visit in visits if str(k) in visit]
-                owns = [visit["own"] for visit in visits if str(k) in visit]
+                own = None if edit.is_added else "own"
+                owns = [visit.get(own) for visit in visits if str(k) in visit]
                 if not values:
                     if not visits or any(visit["last"] < edit.cost for visit in visits):
                         others.append(replace(edit, cost=edit.cost + _NOT_SEEN))
@@ -152,7 +164,7 @@ class Probe:
                 alike[mark] += 1
                 if alike[mark] <= _ALIKE:
                     worth = self._worth(values, owns)
-                    if worth is not None:
+                    if worth is not None and not (worth and edit.is_added):
                         kind = others if worth else gradients
                         kind.append(replace(edit, cost=edit.cost + (worth or _GRADIENT)))
         for kind in (gradients, unseen, others):
@@ -168,11 +180,7 @@ class Probe:
         """What is added to the cost of an edit with these values; None where it is not tried."""
         pairs = list(zip(values, owns, strict=True))
         if len(values) > 1 and len({tuple(shape) for shape, _ in values}) == 1:
-            total = values[0][0], np.sum([sums for _, sums in values], axis=0).tolist()
-            own = None
-            if all(each is not None and each[0] == owns[0][0] for each in owns if owns[0]):
-                own = owns[0][0], np.sum([each[1] for each in owns if each], axis=0).tolist()
-            pairs.append((total, own))
+            pairs.append((_sum(values), _sum(owns)))
         best: float | None = None
         for value, own in pairs:
             worth = self._worth_of(value, own)
@@ -180,7 +188,9 @@ class Probe:
                 best = worth if best is None else min(best, worth)
         return best
 
-    def _worth_of(self, value: _Mark, own: _Mark | None) -> float | None:
+    def _worth_of(self, value: _Mark | None, own: _Mark | None) -> float | None:
+        if value is None:
+            return None
         factor = self._multiple(value, [own]) if own is not None else None
         if factor is not None and abs(factor - 1.0) <= self._tolerance:
             return None  # it changes nothing
@@ -241,7 +251,7 @@ class _Probing(Watch):
     def probe(self, number: int) -> None:
         """Evaluate the edits of a statement that is about to run."""
         edits = self._edits[number]
-        if not self._inside or self._visits[number] >= (_SUMMED if edits.is_summed else _VISITS):
+        if not self._inside or self._visits[number] >= _SUMMED:
             return
         self._visits[number] += 1
         frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
@@ -306,6 +316,14 @@ def _compiled(expression: str, target: str) -> CodeType | None:
         return compile(f"({text}\n)", "<edit>", "eval")
     except (SyntaxError, ValueError):
         return None
+
+
+def _sum(values: Sequence[_Mark | None]) -> _Mark | None:
+    """What values of one shape come to when they are added up."""
+    known = [each for each in values if each is not None]
+    if len(known) < len(values) or len({tuple(shape) for shape, _ in known}) != 1:
+        return None
+    return known[0][0], np.sum([sums for _, sums in known], axis=0).tolist()
 
 
 def _bare(shape: Sequence[int]) -> tuple[int, ...]:

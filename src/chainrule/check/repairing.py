@@ -66,21 +66,18 @@ class Trial:
     wanted: Wanted
     found: dict[int, dict[str, Any]]
 
-    def wrong(self, before: dict[str, Any]) -> int | None:
+    def wrong(self, before: Study) -> int | None:
         """How many parameters are wrong in the worst iteration; None where it does not compare."""
-        names = {each["name"] for each in before["parameters"]} | {before["never"]} - {None}
-        judged = [each for each in self.found.values() if "verdict" in each]
-        others = [each for each in self.found.values() if "verdict" not in each]
-        if not judged or any("gradients are 0" not in each["reason"] for each in others):
+        judged = {number: each for number, each in self.found.items() if "verdict" in each}
+        if not judged or any(number not in judged for number in before.judged & {*self.found}):
             return None
         counts: list[int] = []
-        for each in judged:
-            if not names <= {parameter["name"] for parameter in each["parameters"]}:
-                return None
-            if each["loss"] != before["loss"]:
+        for number, each in judged.items():
+            names = {parameter["name"] for parameter in each["parameters"]}
+            if not before.names(number) <= names or each["loss"] != before.compared["loss"]:
                 return None
             wrong = sum(not parameter["right"] for parameter in each["parameters"])
-            uneven = _is_uneven(each, before)
+            uneven = _is_uneven(each, before.compared)
             counts.append(wrong or int(uneven or each["verdict"] not in _RIGHT))
         return max(counts)
 
@@ -94,8 +91,11 @@ def _is_uneven(found: dict[str, Any], before: dict[str, Any]) -> bool:
     if found["iteration"] == 0 and 0 < len(found["uphill"]) < len(found["parameters"]):
         return True
     right = [each["name"] for each in before["parameters"] if each["right"]]
-    if len(_different(before["steps"][name] for name in right)) > 1:
+    usual = _different(before["steps"].get(name) for name in right)
+    if len(usual) > 1:
         return False
+    if usual and found["iteration"] == 0 and None in found["steps"].values():
+        return True
     return len(_different(found["steps"].values())) > 1
 
 
@@ -131,7 +131,7 @@ class Repairing:
             if trial is None:
                 break
             edits.append(_as_lines(trial.edit, program))
-            if trial.wrong(study.compared) == 0:
+            if trial.wrong(study) == 0:
                 return {"edits": edits, "before": errors, "after": _errors(trial.found)}
             program, wanted = trial.program, trial.wanted
             study = self.run(program, wanted)
@@ -152,7 +152,7 @@ class Repairing:
         for suspects in before.waves():
             edits = self._likely(program, wanted, before, source, suspects)
             for trial in self._trials(program, wanted, edits):
-                left = trial.wrong(before.compared)
+                left = trial.wrong(before)
                 if left == 0:
                     return trial
                 if left is not None and left < count:
@@ -170,7 +170,7 @@ class Repairing:
         suspects: Sequence[Suspect],
     ) -> list[Edit]:
         """The edits of some lines that are worth a run, the likeliest first."""
-        edits = edits_of(source, suspects, before.wrong)
+        edits = edits_of(source, suspects, before)
         folder = self._folder()
         probe = Probe(program, folder, before, edits)
         process = _copied(
@@ -235,6 +235,7 @@ class _Trying(Watch):
 
     def __init__(self, program: Program, results: Path, wanted: Wanted) -> None:
         super().__init__(program, results, wanted.loss, only=wanted.loop)
+        self.looked = tuple(sorted({*self.looked, wanted.iteration}))
 
 
 def _try(program: Program, folder: Path, wanted: Wanted) -> None:

@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 
 from chainrule.check.edits import Edit, Scope, Source
 
-__all__ = ["rewritten"]
+__all__ = ["copied_alias", "rewritten"]
 
 _SLOPE = re.compile(r"1(\.0*)? *-|\*\* *2|[<>]=? *0|(?i:deriv|prime|grad|slope|dsig|dtan|drelu|d_)")
 _DERIVATIVE = re.compile(r"(?i)deriv|prime|slope|grad|dsig|dtan|drelu|back|^d|_d\b|\.d")
 _SUMS = {"sum": "mean", "mean": "sum", "average": "sum"}
-_NEAREST = 24
-"""How many of the values at hand a derivative may be of."""
 _PRODUCTS = ("dot", "matmul", "outer")
 
 
@@ -95,9 +93,15 @@ def _whole(source: Source, value: ast.expr, scope: Scope) -> Iterator[_Change]:
         if text.count(index) > 1:
             why = f"only the part {index} is taken, and it is to be all"
             yield _Change(value, text.replace(index, ""), "one-sample-loss", why, 1.0)
-    if isinstance(value, ast.Name | ast.Attribute | ast.Subscript):
-        yield _Change(value, f"{text}.copy()", "updated-early",
-                      f"{text} is changed in place before this is used", 1.5)  # fmt: skip
+
+
+def copied_alias(source: Source, value: ast.expr) -> Edit:
+    """A copy in the place of another name for the same array."""
+    text = source.of(value)
+    end = value.end_lineno or value.lineno, value.end_col_offset or 0
+    why = f"{text} is changed in place before this other name for it is used"
+    start = value.lineno, value.col_offset
+    return Edit(start, end, f"{text}.copy()", "updated-early", why, 1.0)
 
 
 def _signs(source: Source, node: ast.expr) -> Iterator[_Change]:
@@ -344,7 +348,7 @@ def _derivatives(source: Source, node: ast.expr, scope: Scope) -> Iterator[_Chan
     own, parent = source.factor(node), source.parents.get(node)
     is_right = isinstance(parent, ast.BinOp) and parent.right is node
     inner = is_right or isinstance(parent, ast.Attribute)
-    for i, value in enumerate(scope.values[:_NEAREST]):
+    for i, value in enumerate(scope.activations):
         for slope, cost in _slopes(value, scope):
             cost += 0.02 * i
             why = f"the derivative of the activation, {slope}, is left out"
@@ -391,7 +395,7 @@ def _slopes(value: str, scope: Scope) -> Iterator[tuple[str, float]]:
 
 def _other_derivatives(source: Source, value: ast.expr, scope: Scope) -> Iterator[_Change]:
     """What a function that returns a derivative may be meant to return."""
-    for i, argument in enumerate(scope.values):
+    for i, argument in enumerate(scope.activations):
         why = "this is not the derivative of the activation, which is "
         for slope, cost in _slopes(argument, scope):
             yield _Change(value, slope, "derivative-of-another", why + slope, cost + 0.1 * i)

@@ -60,6 +60,7 @@ class Watch:
     """
 
     locates = True
+    looked = _LOOKED_AT
 
     def __init__(
         self, program: Program, results: Path, loss: str | None, *, only: int | None = None
@@ -94,10 +95,10 @@ class Watch:
         if loop in self._waiting:
             self._decide(loop)
         count = self.witness.begin(loop, frame)
-        if self._only is not None and count > _LOOKED_AT[-1]:
+        if self._only is not None and count > max(self.looked):
             os._exit(0)
         if loop in self._around or not (
-            count in _LOOKED_AT or (count == 1 and loop in self._whole)
+            count in self.looked or (count == 1 and loop in self._whole)
         ):
             return
         sys.stdout.flush()

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -61,6 +60,17 @@ class Study:
             yield [each for each in self.suspects if each.wave == wave]
 
     @property
+    def judged(self) -> set[int]:
+        """The iterations that were compared and have gradients that are not 0."""
+        return {number for number, each in self.found.items() if "verdict" in each}
+
+    def names(self, iteration: int) -> set[str]:
+        """The parameters that were compared in an iteration, and the one that is never updated."""
+        found = self.found.get(iteration, {})
+        names = {each["name"] for each in found.get("parameters", [])}
+        return names | ({found["never"]} - {None} if names else set())
+
+    @property
     def wrong(self) -> set[str]:
         """The last words of the parameters that are wrong: W1 of ``self.W1``."""
         names = [each["name"] for each in self.compared["parameters"] if not each["right"]]
@@ -89,8 +99,7 @@ class Studying(Watch):
         self, program: Program, results: Path, loss: str | None, loop: int, iteration: int
     ) -> None:
         super().__init__(program, results, loss, only=loop)
-        self._iteration = iteration
-        self._frame: FrameType | None = None
+        self.looked = tuple(sorted({*self.looked, iteration}))
 
     def found(self, trace: Trace, roles: Roles, compared: Compared | None) -> dict[str, Any]:
         """The comparison, and for its own iteration the study."""
@@ -105,6 +114,7 @@ class Studying(Watch):
         return {
             **found,
             "suspects": [asdict(each) for each in _suspects(trace, roles, compared, self.file)],
+            "forward": sorted(_forward_words(trace, roles)),
             "tolerance": max(tolerance_of(each.start) for each in compared.parameters),
         }
 
@@ -150,6 +160,12 @@ def _suspects(trace: Trace, roles: Roles, compared: Compared, file: str) -> list
         if line not in known:
             found.append(Suspect(line, 2, 0.5, is_loss=True))
     return found
+
+
+def _forward_words(trace: Trace, roles: Roles) -> set[str]:
+    """The names of what lies between the parameters and the loss, without what is around them."""
+    between = trace.after({each.start for each in roles.parameters}) & roles.forward
+    return {last_word(node.name) for node in between if node.name}
 
 
 def _loss_lines(trace: Trace, roles: Roles, file: str) -> Iterable[int]:
