@@ -102,6 +102,7 @@ class Check:
     seconds: float = 0.0
     observations: tuple[Observation, ...] = ()
     repairs: Repairs = field(default_factory=Repairs)
+    derivation: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -95,7 +95,7 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
     verdict = _verdict(factor, wrong=bool(wrong), ascends=ascends, reversed_sign=reversed_sign)
     result = Compared(verdict, factor, roles.name, known, wrong, ascends=ascends)
     result.errors = {
-        each.parameter.path: each.error(trace, usual, is_wrong=each.parameter in wrong)
+        each.parameter.path: each.error(trace, factor, usual, is_wrong=each.parameter in wrong)
         for each in found
     }
     result.steps = {
@@ -105,6 +105,8 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
     result.uphill = [e.path for e, move in zip(known, moves, strict=True) if move > 0]
     if any(takes_several_steps(each) for each in wrong):
         result.verdict, result.reason = "cannot tell", "an iteration takes several steps"
+        return result
+    if wrong and not locate:
         return result
     result.values = values_of(trace, roles)
     forward = forward_gradients(trace, roles)
@@ -116,7 +118,7 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
             result.never = left.of
     elif any(sums):
         result.first = first_accumulated(trace, sums)
-    elif locate:
+    else:
         right = [e.step for e in found if e.parameter not in wrong and e.size > 1 and e.step]
         rate = usual if usual is not None else next(iter(right), None)
         case = Case(trace, roles, factor, result.values, found, wrong, forward, rate)

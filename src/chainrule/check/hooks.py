@@ -55,7 +55,8 @@ class _Hooks(ast.NodeTransformer):
         place = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
         new = super().visit(node)
         if isinstance(node, ast.stmt) and place in self._probed and not _has_body(node):
-            return [_call("probe", node, ast.Constant(self._probed[place])), new]
+            call = _call("probe", node, ast.Constant(self._probed[place]))
+            return [call, *(new if isinstance(new, list) else [new])]
         return new
 
     def visit_For(self, node: ast.For) -> Any:

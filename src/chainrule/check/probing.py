@@ -263,11 +263,16 @@ class _Probing(Watch):
         names = {**frame.f_globals, **frame.f_locals}
         path = self.results / f"visit-{number}-{self._visits[number]:03}.json"
         signal.setitimer(signal.ITIMER_REAL, 2 * _SECONDS_A_VISIT)
-        self.begin = _refused  # an edit that trains is none
+        # What an edit calls may be watched as well; and an edit that trains is none.
+        self.probe, self.begin = _ignored, _refused
         with suppress(BaseException):
             found = _evaluated(codes, names, [each.cost for each in edits.edits])
             path.write_text(json.dumps(found), encoding="utf-8")
         os._exit(0)
+
+
+def _ignored(number: int) -> None:
+    pass
 
 
 def _refused(loop: int) -> None:

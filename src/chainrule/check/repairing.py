@@ -90,13 +90,16 @@ def _is_uneven(found: dict[str, Any], before: dict[str, Any]) -> bool:
     """
     if found["iteration"] == 0 and 0 < len(found["uphill"]) < len(found["parameters"]):
         return True
-    right = [each["name"] for each in before["parameters"] if each["right"]]
+    arrays = {name: found["steps"].get(name) for name in found["arrays"]}
+    right = [e["name"] for e in before["parameters"] if e["right"] and e["name"] in arrays]
     usual = _different(before["steps"].get(name) for name in right)
     if len(usual) > 1:
         return False
-    if usual and found["iteration"] == 0 and None in found["steps"].values():
+    if usual and found["iteration"] == 0 and None in arrays.values():
         return True
-    return len(_different(found["steps"].values())) > 1
+    # Where the steps are no multiples, as Adam's, those of single numbers say nothing.
+    steps = arrays if None in arrays.values() else found["steps"]
+    return len(_different(steps.values())) > 1
 
 
 def _different(steps: Iterable[float | None]) -> list[float]:

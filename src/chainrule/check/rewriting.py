@@ -120,7 +120,7 @@ def _signs(source: Source, node: ast.expr) -> Iterator[_Change]:
                           "its sign is reversed", 1.0)  # fmt: skip
         for kept, dropped in ((node.left, right), (node.right, left)):
             why = f"the term {dropped} is no part of the gradient of this loss"
-            yield _Change(node, source.tight(kept), "regularisation", why, 1.6)
+            yield _Change(node, source.tight(kept), "regularisation", why, 1.1)
 
 
 def _factors(source: Source, node: ast.expr) -> Iterator[_Change]:
@@ -348,9 +348,10 @@ def _derivatives(source: Source, node: ast.expr, scope: Scope) -> Iterator[_Chan
     own, parent = source.factor(node), source.parents.get(node)
     is_right = isinstance(parent, ast.BinOp) and parent.right is node
     inner = is_right or isinstance(parent, ast.Attribute)
+    deep = 0.0 if isinstance(parent, ast.stmt) else 0.2
     for i, value in enumerate(scope.activations):
         for slope, cost in _slopes(value, scope):
-            cost += 0.02 * i
+            cost += 0.02 * i + deep
             why = f"the derivative of the activation, {slope}, is left out"
             if scope.is_matrix:
                 product = f"np.multiply({source.of(node)}, {slope})"

@@ -244,6 +244,7 @@ def described(compared: Compared) -> dict[str, Any]:
         ],
         "errors": compared.errors,
         "steps": compared.steps,
+        "arrays": [each.path for each in compared.parameters if each.start.size > 1],
         "uphill": compared.uphill,
         "first": None if first is None else _of_first(first),
     }

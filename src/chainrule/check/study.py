@@ -141,6 +141,7 @@ def _suspects(trace: Trace, roles: Roles, compared: Compared, file: str) -> list
     first = compared.first.line if compared.first is not None else None
     chains = [lines for node in backward if (lines := _lines(node, file))]
     near = {lines[0] for lines in chains if first in lines}
+    callers = {line for lines in chains if lines[0] == first for line in lines[1:2]}
     order = list(dict.fromkeys(line for lines in chains for line in lines))
     found: list[Suspect] = []
     for i, line in enumerate(order):
@@ -148,6 +149,8 @@ def _suspects(trace: Trace, roles: Roles, compared: Compared, file: str) -> list
             found.append(Suspect(line, 0, 0.0))
         elif line in forward_lines:
             continue
+        elif line in callers:
+            found.append(Suspect(line, 0, 0.02))
         elif line in near:
             found.append(Suspect(line, 0, 0.4))
         else:

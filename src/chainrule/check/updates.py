@@ -160,13 +160,15 @@ class Update:
             return False
         return is_same(self.step, -usual) if single else is_simple(self.step / usual)
 
-    def error(self, trace: Trace, usual: float | None, *, is_wrong: bool) -> float:
+    def error(self, trace: Trace, factor: float, usual: float | None, *, is_wrong: bool) -> float:
         """How far what is taken for the gradient is from the exact one, relative to its size.
 
         Where the steps of others say by how much it is to be multiplied, a factor is an error too.
         """
         if is_wrong and usual is not None:
             return distance(step_of(trace, self.parameter), usual * self.exact)
+        if is_wrong and self.chosen is not None:
+            return abs(self.chosen / factor - 1.0)
         errors = [fitted(trace.value(node), self.exact)[1] for node in self.nodes]
         return min([*errors, fitted(step_of(trace, self.parameter), self.exact)[1]])
 

@@ -9,13 +9,15 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.check.checking import Check, Value, check_program, unreadable
 from chainrule.check.sandbox import program_files
 from chainrule.cli.screen import Plain, output_to
-from chainrule.errors import DataError
+from chainrule.cli.repairs import Fix, repair_lines
+from chainrule.errors import DataError, SettingError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,21 +35,53 @@ _VERDICTS = {
 _LONGEST_LINE, _MOST_NAMES = 60, 3
 
 
-def run_check(programs: Sequence[Path], loss: str | None, timeout: float, as_json: bool) -> None:
+@dataclass(frozen=True)
+class _How:
+    """How each program is checked."""
+
+    loss: str | None
+    timeout: float
+    repair_seconds: float
+
+    def check(self, path: Path, stop: threading.Event | None = None) -> Check:
+        """Check one."""
+        return check_program(
+            path,
+            loss=self.loss,
+            timeout=self.timeout,
+            repair_seconds=self.repair_seconds,
+            stop=stop,
+        )
+
+
+def run_check(
+    programs: Sequence[Path],
+    loss: str | None,
+    timeout: float,
+    repair_time: float,
+    fix: Path | None,
+    in_place: bool,
+    as_json: bool,
+) -> None:
     """Check programs; one is shown by its lines, several in a table."""
     paths = list(_paths(programs))
     alone = len(programs) == 1 and not programs[0].is_dir()
+    how = _How(loss, timeout, repair_time)
     if alone:
-        check = check_program(paths[0], loss=loss, timeout=timeout)
+        target = Fix(paths[0], fix, in_place=in_place)
+        check = how.check(paths[0])
+        written = target.write(check)
         if as_json:
             _print_json(check.to_json())
         else:
-            _show(check, output_to())
+            _show(check, output_to(), written)
         sys.exit(check.exit_code)
+    if fix is not None or in_place:
+        raise SettingError("--fix and --in-place take one program, not several or a folder.")
     checks: list[Check] = []
     output = output_to()
     width = max(len(str(path)) for path in paths)
-    for check in _checked(paths, loss, timeout):
+    for check in _checked(paths, how):
         checks.append(check)
         if not as_json:
             _say(output, *_row(check, width))
@@ -71,13 +105,13 @@ def _paths(programs: Sequence[Path]) -> Iterator[Path]:
                 yield file
 
 
-def _checked(paths: Sequence[Path], loss: str | None, timeout: float) -> Iterator[Check]:
+def _checked(paths: Sequence[Path], how: _How) -> Iterator[Check]:
     """The checks in the order of the files, as many at a time as there are processors."""
     stop = threading.Event()
 
     def check(path: Path) -> Check:
         try:
-            return check_program(path, loss=loss, timeout=timeout, stop=stop)
+            return how.check(path, stop)
         except DataError as error:
             return unreadable(path, error)
 
@@ -116,7 +150,7 @@ def _say(output: Plain | Console, mark: str, *rest: str) -> None:
     output.print(text, style=_STYLES.get(mark, ""), soft_wrap=True)
 
 
-def _show(check: Check, output: Plain | Console) -> None:
+def _show(check: Check, output: Plain | Console, written: str) -> None:
     """Print the lines of one program, and what is to be said of them."""
     lines = list(_lines(check))
     if lines:
@@ -127,6 +161,10 @@ def _show(check: Check, output: Plain | Console) -> None:
             _say(output, mark, f"{number:>{numbers}}", f"{code:<{width}}", what)
         output.print()
     output.print(_clean(check.summary), style="bold" if lines else "")
+    for text, style in repair_lines(check):
+        output.print(_clean(text), style=style, soft_wrap=True)
+    if written:
+        output.print(f"\n{_clean(written)}")
     for each in check.observations:
         place = f"{str(each.place).capitalize()}: " if each.place is not None else ""
         output.print(_clean(place + each.sentence))

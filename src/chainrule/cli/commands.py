@@ -273,6 +273,22 @@ def show(model: Path, as_json: bool) -> None:
     default=60.0,
     help="Stop the program after this time. [60]",
 )
+@option(
+    "Repair",
+    "--repair-time",
+    type=_REAL,
+    metavar="SECONDS",
+    default=10.0,
+    help="Search that long for a repair of what is wrong; 0 for none. [10]",
+)
+@option(
+    "Repair",
+    "--fix",
+    type=_PATH,
+    metavar="FILE",
+    help="Write the repaired program to a new FILE, or a diff where it ends in .diff.",
+)
+@option("Repair", "--in-place", is_flag=True, help="Write the repairs into the program itself.")
 @option("Result", "--json", "as_json", is_flag=True, help="Print the result as JSON alone.")
 def check(**options: Any) -> None:
     """Check the gradients written by hand in PROGRAMS of yours.
