@@ -102,7 +102,6 @@ class Check:
     seconds: float = 0.0
     observations: tuple[Observation, ...] = ()
     repairs: Repairs = field(default_factory=Repairs)
-    derivation: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -188,6 +187,7 @@ class Check:
             "repairs": [each.to_json() for each in self.repairs.steps],
             "evidence": [asdict(each) for each in self.repairs.evidence],
             "tried": self.repairs.tried,
+            "derivation": list(self.repairs.derivation),
             "seconds": round(self.seconds, 3),
         }
 
@@ -229,6 +229,10 @@ def check_program(
     if check.verdict != "wrong" or not repair_seconds or chosen is None:
         return check
     arguments = [f"--loop={chosen['loop']}", f"--iteration={chosen['iteration']}"]
+    if chosen["first"] is not None:
+        arguments.append(f"--line={chosen['first']['line']}")
+        if chosen["first"].get("should_be") is not None:
+            arguments.append("--proved")
     if loss or chosen["loss"].isidentifier():
         arguments.append(f"--loss={loss or chosen['loss']}")
     found = run_repairs(program.path, arguments, seconds=repair_seconds, memory=memory, stop=stop)
@@ -240,11 +244,13 @@ def _with_repairs(check: Check, repairs: Repairs) -> Check:
     if not repairs.steps:
         return replace(check, repairs=repairs)
     step = repairs.steps[0]
-    lines = range(step.place.line, step.place.line + len(step.before))
     first = check.first
-    if first is None or first.place.cell != step.place.cell or first.place.line not in lines:
-        here = [v for v in check.values if v.place == step.place]
-        first = here[0] if here else Value("", step.place, step.before[0])
+    lines = range(step.place.line, step.place.line + len(step.before))
+    own = first is not None and first.place.cell == step.place.cell and first.place.line in lines
+    if not own or step.is_added:
+        place = step.place
+        here = [v for v in check.values if v.place == place]
+        first = here[0] if here and not step.is_added else Value("", place, step.before[-1])
         check = replace(check, first=first, should_be=None)
     return replace(check, repairs=repairs, seconds=check.seconds)
 

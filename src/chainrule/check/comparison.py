@@ -62,10 +62,13 @@ class Compared:
     reason: str | None = None
 
 
-def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | None:
+def compare(
+    trace: Trace, roles: Roles, *, match: bool = True, locate: bool = True
+) -> Compared | None:
     """Compare an iteration's updates with the exact gradients; None where all of them are 0.
 
-    With ``locate`` false the first wrong value is not searched for.
+    With ``locate`` false the first wrong value is not searched for; with ``match`` false it is not
+    said either of what each value is the gradient, where a step is wrong.
     """
     assert roles.loss is not None
     exact = {
@@ -88,7 +91,7 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
     blurred = [each for each in wrong if _is_blurred(trace, roles, each)]
     if blurred:  # such as that of a bias before a normalisation, or of what is already learned
         sharp = [each for each in roles.parameters if each not in blurred]
-        return compare(trace, replace(roles, parameters=sharp), locate=locate)
+        return compare(trace, replace(roles, parameters=sharp), match=match, locate=locate)
     moves = [float(np.sum(step_of(trace, each) * exact[each.path])) for each in known]
     ascends = all(move > 0 for move in moves)
     reversed_sign = any(each.size > 1 and (each.written or 0) * factor < 0 for each in found)
@@ -106,7 +109,7 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
     if any(takes_several_steps(each) for each in wrong):
         result.verdict, result.reason = "cannot tell", "an iteration takes several steps"
         return result
-    if wrong and not locate:
+    if wrong and not match:
         return result
     result.values = values_of(trace, roles)
     forward = forward_gradients(trace, roles)
@@ -118,7 +121,7 @@ def compare(trace: Trace, roles: Roles, *, locate: bool = True) -> Compared | No
             result.never = left.of
     elif any(sums):
         result.first = first_accumulated(trace, sums)
-    else:
+    elif locate:
         right = [e.step for e in found if e.parameter not in wrong and e.size > 1 and e.step]
         rate = usual if usual is not None else next(iter(right), None)
         case = Case(trace, roles, factor, result.values, found, wrong, forward, rate)

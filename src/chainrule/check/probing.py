@@ -41,7 +41,7 @@ Array = NDArray[Any]
 _SUMMED, _SUMS = 40, 5
 """How often a statement is looked at in an iteration, as in a loop over layers, or over samples."""
 _SECONDS_A_VISIT = 2.0
-_MOST_OF_A_KIND = 50
+_MOST_OF_A_KIND, _FEWEST_OF_A_KIND = 50, 12
 _ALIKE = 2
 """How many edits that give the same are worth a run."""
 _LOSS_CAUSES = ("one-sample-loss", "regularisation", "factor")
@@ -107,10 +107,11 @@ def _aliases(source: Source, seen: set[ast.stmt]) -> Iterator[Edits]:
     """What only gives another name to an array that is then changed in place."""
     blocks = {id(source.block(each)): source.block(each) for each in seen}
     for statement in (each for block in blocks.values() for each in block):
-        if isinstance(statement, ast.Assign) and statement not in seen:
-            if isinstance(statement.value, ast.Name | ast.Attribute | ast.Subscript):
-                edits = [copied_alias(source, statement.value)]
-                yield Edits((statement.lineno, statement.col_offset), "", edits)
+        if not isinstance(statement, ast.Assign) or statement in seen:
+            continue
+        if isinstance(statement.value, ast.Name | ast.Attribute | ast.Subscript):
+            edits = [copied_alias(source, statement.value)]
+            yield Edits((statement.lineno, statement.col_offset), "", edits)
 
 
 def _target(source: Source, statement: ast.stmt, own: str) -> str:
@@ -143,10 +144,11 @@ class Probe:
     def kept(self) -> list[Edit]:
         """The edits that are worth a run, the likeliest first."""
         found: list[Edit] = []
-        gradients: list[Edit] = []
-        unseen: list[Edit] = []
-        others: list[Edit] = []
+        most = max(_MOST_OF_A_KIND // max(len(self._edits), 1), _FEWEST_OF_A_KIND)
         for i, each in enumerate(self._edits):
+            gradients: list[Edit] = []
+            unseen: list[Edit] = []
+            others: list[Edit] = []
             visits = list(self._visits(i))
             alike: Counter[tuple[Any, ...]] = Counter()
             for k, edit in sorted(enumerate(each.edits), key=lambda pair: pair[1].cost):
@@ -154,8 +156,9 @@ class Probe:
                     unseen.append(edit)
                     continue
                 values = [visit[str(k)] for visit in visits if str(k) in visit]
-                own = None if edit.is_added else "own"
-                owns = [visit.get(own) for visit in visits if str(k) in visit]
+                owns = [
+                    None if edit.is_added else visit["own"] for visit in visits if str(k) in visit
+                ]
                 if not values:
                     if not visits or any(visit["last"] < edit.cost for visit in visits):
                         others.append(replace(edit, cost=edit.cost + _NOT_SEEN))
@@ -167,8 +170,8 @@ class Probe:
                     if worth is not None and not (worth and edit.is_added):
                         kind = others if worth else gradients
                         kind.append(replace(edit, cost=edit.cost + (worth or _GRADIENT)))
-        for kind in (gradients, unseen, others):
-            found += sorted(kind, key=lambda edit: edit.cost)[:_MOST_OF_A_KIND]
+            for kind in (gradients, unseen, others):
+                found += sorted(kind, key=lambda edit: edit.cost)[:most]
         return sorted(found, key=lambda edit: edit.cost)
 
     def _visits(self, i: int) -> Iterator[dict[str, Any]]:
@@ -178,7 +181,7 @@ class Probe:
 
     def _worth(self, values: list[_Mark], owns: list[_Mark | None]) -> float | None:
         """What is added to the cost of an edit with these values; None where it is not tried."""
-        pairs = list(zip(values, owns, strict=True))
+        pairs: list[tuple[_Mark | None, _Mark | None]] = list(zip(values, owns, strict=True))
         if len(values) > 1 and len({tuple(shape) for shape, _ in values}) == 1:
             pairs.append((_sum(values), _sum(owns)))
         best: float | None = None

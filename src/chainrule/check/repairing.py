@@ -3,10 +3,10 @@
     python -m chainrule.check.repairing PROGRAM RESULTS --loop LINE --iteration N --seconds S
 
 Every run is a copy of this process, so that what it imports is imported once. One copy runs the
-program as it is and notes the exact gradients; one evaluates, where a suspect statement stands, what
-each edit of it would give, and keeps the edits that give an exact gradient; and then the edited
-programs run, the likeliest first, and are compared like any program. What held is written to
-``repairs.json``.
+program as it is and notes the exact gradients; one evaluates, where a suspect statement stands,
+what each edit of it would give, and keeps the edits that give an exact gradient; and then the
+edited programs run, the likeliest first, and are compared like any program. What held is written
+to ``repairs.json``.
 """
 
 # What a program holds has no type to know, so unknown types are allowed in this file.
@@ -50,11 +50,16 @@ _SECONDS_BETWEEN_LOOKS = 0.002
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which iterations of which loop are compared, and by which loss."""
+    """Which iterations of which loop are compared, by which loss, and the first wrong line.
+
+    ``proved`` says that the exact gradient in its place would put all right.
+    """
 
     loop: int
     iteration: int
     loss: str | None
+    line: int | None = None
+    proved: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,10 +140,25 @@ class Repairing:
                 break
             edits.append(_as_lines(trial.edit, program))
             if trial.wrong(study) == 0:
-                return {"edits": edits, "before": errors, "after": _errors(trial.found)}
+                return {
+                    "edits": edits,
+                    "before": errors,
+                    "after": _errors(trial.found),
+                    "derivation": self._derivation(trial),
+                }
             program, wanted = trial.program, trial.wanted
             study = self.run(program, wanted)
-        return {"edits": [], "before": errors, "after": {}}
+        return {"edits": [], "before": errors, "after": {}, "derivation": []}
+
+    def _derivation(self, trial: Trial) -> list[str]:
+        """How the gradient that the repaired line computes follows from the rules."""
+        first, last = trial.edit.start[0], trial.edit.end[0]
+        for line in range(first, max(last, first + trial.edit.text.count("\n")) + 1):
+            study = self.run(trial.program, replace(trial.wanted, line=line))
+            found = [] if study is None else study.compared["derivation"]
+            if found:
+                return list(found)
+        return []
 
     def run(self, program: Program, wanted: Wanted) -> Study | None:
         """What the program as it is comes to, with the exact gradients."""
@@ -216,7 +236,7 @@ class Repairing:
         loop = wanted.loop + (more if edit.end[0] < wanted.loop else 0)
         if edit.start[0] < wanted.loop <= edit.end[0]:  # a statement went into the loop
             loop -= 1
-        new = replace(wanted, loop=loop)
+        new = replace(wanted, loop=loop, line=None, proved=False)
         folder = self._folder()
         process = _copied(lambda: _try(edited, folder, new), min(self._left(), _SECONDS_EACH))
         return process, folder, edit, edited, new
@@ -234,7 +254,7 @@ class Repairing:
 class _Trying(Watch):
     """Looks at two iterations of one loop, and ends the program then."""
 
-    locates = False
+    matches = locates = False
 
     def __init__(self, program: Program, results: Path, wanted: Wanted) -> None:
         super().__init__(program, results, wanted.loss, only=wanted.loop)
@@ -246,7 +266,18 @@ def _try(program: Program, folder: Path, wanted: Wanted) -> None:
 
 
 def _study(program: Program, folder: Path, wanted: Wanted) -> None:
-    execute(program, Studying(program, folder, wanted.loss, wanted.loop, wanted.iteration))
+    execute(
+        program,
+        Studying(
+            program,
+            folder,
+            wanted.loss,
+            wanted.loop,
+            wanted.iteration,
+            wanted.line,
+            proved=wanted.proved,
+        ),
+    )
 
 
 def _copied(run: Any, seconds: float) -> int:
@@ -324,6 +355,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("program", type=Path)
     parser.add_argument("results", type=Path)
     parser.add_argument("--loop", type=int, required=True)
+    parser.add_argument("--line", type=int)
+    parser.add_argument("--proved", action="store_true")
     parser.add_argument("--iteration", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--loss")
@@ -334,7 +367,9 @@ def main(arguments: list[str] | None = None) -> None:
     limit(options.memory)
     _import_what_it_imports(program)
     search = Repairing(options.results, end)
-    found = search.repairs(program, Wanted(options.loop, options.iteration, options.loss))
+    found = search.repairs(
+        program, Wanted(options.loop, options.iteration, options.loss, options.line, options.proved)
+    )
     found["tried"] = search.tried
     (options.results / "repairs.json").write_text(json.dumps(found), encoding="utf-8")
     sys.exit(0)

@@ -50,6 +50,11 @@ class Repair:
     before: tuple[str, ...]
     after: tuple[str, ...]
 
+    @property
+    def is_added(self) -> bool:
+        """Whether lines are added, and none changed."""
+        return self.after[: len(self.before)] == self.before
+
     def to_json(self) -> dict[str, Any]:
         """The repair as plain data."""
         return {
@@ -79,12 +84,14 @@ class Evidence:
 class Repairs:
     """Repairs that were tried together, what they came to, and how many edits were tried for it.
 
+    ``derivation`` says how the gradient that the last repaired line computes follows from rules.
     Without any ``steps`` none was found that held.
     """
 
     steps: tuple[Repair, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     tried: int = 0
+    derivation: tuple[str, ...] = ()
     program: Program | None = field(default=None, compare=False, repr=False)
 
 
@@ -104,7 +111,13 @@ def repairs_of(program: Program, found: Mapping[str, Any]) -> Repairs:
         for name, before in errors.items()
         if number in found["after"]
     ]
-    return Repairs(tuple(steps), tuple(evidence) if steps else (), found["tried"], repaired)
+    return Repairs(
+        tuple(steps),
+        tuple(evidence) if steps else (),
+        found["tried"],
+        tuple(found["derivation"]),
+        repaired,
+    )
 
 
 def _changed(

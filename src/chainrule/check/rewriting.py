@@ -1,4 +1,4 @@
-"""An expression of a backward pass, written as it may have been meant: one slip undone at a time."""
+"""An expression of a backward pass as it may have been meant, one slip undone at a time."""
 
 from __future__ import annotations
 
@@ -220,7 +220,8 @@ def _orders(source: Source, node: ast.expr) -> Iterator[_Change]:
                 f"{first} @ {second}" if isinstance(node.op, ast.MatMult) else f"{first} * {second}"
             )
         else:
-            assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            assert isinstance(node, ast.Call)
+            assert isinstance(node.func, ast.Attribute)
             function = source.of(node.func)
             if len(node.args) == 1:
                 text = f"{first}.{node.func.attr}({second})"

@@ -59,7 +59,7 @@ class Watch:
     With ``only`` the iterations of that loop alone are looked at, and the program ends after them.
     """
 
-    locates = True
+    matches = locates = True
     looked = _LOOKED_AT
 
     def __init__(
@@ -178,7 +178,11 @@ class Watch:
         try:
             trace = iteration.ended(frame)
             roles = roles_of(trace, self.loss or self._losses.get(loop))
-            compared = None if roles.reason else compare(trace, roles, locate=self.locates)
+            compared = (
+                None
+                if roles.reason
+                else compare(trace, roles, match=self.matches, locate=self.locates)
+            )
             found = self.found(trace, roles, compared)
             if found.get("verdict") not in _RIGHT and trace.begins_whole(roles.loss):
                 found = {"reason": _WHOLE}

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,7 +149,7 @@ class _Box:
 
 
 @contextmanager
-def _sandbox(path: Path) -> Iterator[_Box]:
+def _sandbox(path: Path) -> Generator[_Box]:
     with tempfile.TemporaryDirectory(prefix="chainrule-", ignore_cleanup_errors=True) as name:
         # Whatever the system's name for it is, it is what the program will see.
         top = Path(name).resolve()

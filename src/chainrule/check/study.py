@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.check.comparison import Compared
+from chainrule.check.derivation import derivation
 from chainrule.check.iteration import Trace
 from chainrule.check.multiples import tolerance_of
 from chainrule.check.programs import Program
@@ -31,6 +32,8 @@ _LARGEST = 2**22
 @dataclass(frozen=True)
 class Suspect:
     """A line that may be wrong: ``wave`` 0 before 1, and in a wave those of least ``cost`` first.
+
+    First comes the first wrong line, then those that only wrong gradients are made of, then others.
 
     The lines of the loss come last; of them only what they leave out is tried.
     """
@@ -96,10 +99,20 @@ class Studying(Watch):
     """Compares one iteration, and notes all of it."""
 
     def __init__(
-        self, program: Program, results: Path, loss: str | None, loop: int, iteration: int
+        self,
+        program: Program,
+        results: Path,
+        loss: str | None,
+        loop: int,
+        iteration: int,
+        line: int | None,
+        *,
+        proved: bool,
     ) -> None:
         super().__init__(program, results, loss, only=loop)
         self.looked = tuple(sorted({*self.looked, iteration}))
+        self._line, self._proved = line, proved
+        self.locates = line is None
 
     def found(self, trace: Trace, roles: Roles, compared: Compared | None) -> dict[str, Any]:
         """The comparison, and for its own iteration the study."""
@@ -113,10 +126,25 @@ class Studying(Watch):
         np.savez(path.with_suffix(".npz"), *kept)
         return {
             **found,
-            "suspects": [asdict(each) for each in _suspects(trace, roles, compared, self.file)],
+            "suspects": [asdict(each) for each in self._suspects(trace, roles, compared)],
+            "derivation": self._derivation(trace, roles, compared),
             "forward": sorted(_forward_words(trace, roles)),
             "tolerance": max(tolerance_of(each.start) for each in compared.parameters),
         }
+
+    def _derivation(self, trace: Trace, roles: Roles, compared: Compared) -> list[str]:
+        """Where what the line computes is a gradient, how it follows from the rules."""
+        for value in compared.values:
+            if value.line == self._line and value.of and not compared.wrong:
+                return derivation(trace, roles, value.of)
+        return []
+
+    def _suspects(self, trace: Trace, roles: Roles, compared: Compared) -> list[Suspect]:
+        first = self._line
+        if first is None and compared.first is not None:
+            first = compared.first.line
+        # What is not proved to be the first wrong line is a suspect among others.
+        return _suspects(trace, roles, compared, self.file, first, 0 if self._proved else 1)
 
 
 def read_study(folder: Path, iteration: int, all_found: dict[int, dict[str, Any]]) -> Study | None:
@@ -133,35 +161,40 @@ def read_study(folder: Path, iteration: int, all_found: dict[int, dict[str, Any]
     return None
 
 
-def _suspects(trace: Trace, roles: Roles, compared: Compared, file: str) -> list[Suspect]:
+def _suspects(
+    trace: Trace, roles: Roles, compared: Compared, file: str, first: int | None, wave: int
+) -> list[Suspect]:
     """The lines of the gradients, the first wrong one and what it calls before all others."""
     below = ancestors([each.end for each in roles.parameters])
     backward = [node for node in trace.log if node in below - roles.forward]
     forward_lines = {line for node in roles.forward for line in _lines(node, file)}
-    first = compared.first.line if compared.first is not None else None
     chains = [lines for node in backward if (lines := _lines(node, file))]
     near = {lines[0] for lines in chains if first in lines}
+    # What a right gradient is made of as well is hardly wrong.
+    right = [each.end for each in roles.parameters if each not in compared.wrong]
+    innocent = ancestors(right) if compared.wrong else set[Node]()
+    guilty = {line for node in backward if node not in innocent for line in _lines(node, file)}
     callers = {line for lines in chains if lines[0] == first for line in lines[1:2]}
     order = list(dict.fromkeys(line for lines in chains for line in lines))
     found: list[Suspect] = []
     for i, line in enumerate(order):
         if line == first:
-            found.append(Suspect(line, 0, 0.0))
+            found.append(Suspect(line, wave, 0.0))
         elif line in forward_lines:
             continue
         elif line in callers:
-            found.append(Suspect(line, 0, 0.02))
+            found.append(Suspect(line, wave, 0.02))
         elif line in near:
-            found.append(Suspect(line, 0, 0.4))
+            found.append(Suspect(line, wave, 0.4))
         else:
             distance = abs(i - order.index(first)) if first in order else i
-            found.append(Suspect(line, 1, 0.02 * distance))
+            found.append(Suspect(line, 1 if line in guilty else 2, 0.02 * distance))
     if first is not None and first not in order:
-        found.append(Suspect(first, 0, 0.0))
+        found.append(Suspect(first, wave, 0.0))
     known = {each.line for each in found}
     for line in _loss_lines(trace, roles, file):
         if line not in known:
-            found.append(Suspect(line, 2, 0.5, is_loss=True))
+            found.append(Suspect(line, 3, 0.5, is_loss=True))
     return found
 
 

@@ -23,7 +23,7 @@ def repair_lines(check: Check) -> Iterator[tuple[str, str]]:
         return
     for step in repairs.steps:
         yield f"Cause, {step.place}: {step.why}.", ""
-    for line in check.derivation:
+    for line in repairs.derivation:
         yield f"  {line}", ""
     yield "", ""
     count = "This was" if len(repairs.steps) == 1 else f"These {len(repairs.steps)} changes were"
