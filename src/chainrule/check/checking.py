@@ -81,7 +81,8 @@ class Check:
     what has no name), where that was tried and puts every update right. ``never`` is a parameter
     that is not updated though its gradient is there. ``notes`` are sentences about the run, and
     ``observations`` what else keeps the program from learning, which does not change the verdict.
-    ``repairs`` are edits that were tried: with them every gradient is the loss's.
+    ``repairs`` are edits that were tried: with them every gradient is the loss's. ``program`` is
+    the text that was checked; None where it could not be read.
     """
 
     path: str
@@ -102,6 +103,7 @@ class Check:
     seconds: float = 0.0
     observations: tuple[Observation, ...] = ()
     repairs: Repairs = field(default_factory=Repairs)
+    program: Program | None = field(default=None, compare=False, repr=False)
 
     @property
     def exit_code(self) -> int:
@@ -221,10 +223,10 @@ def check_program(
         program.tree()
     if not hasattr(os, "fork"):
         reason = "Checking a program needs Linux or macOS, as its process is copied (os.fork)."
-        return Check(str(path), _CANNOT_TELL, "cannot run", reason=reason)
+        return Check(str(path), _CANNOT_TELL, "cannot run", reason=reason, program=program)
     ran = run_program(program.path, loss=loss, timeout=timeout, memory=memory, stop=stop)
     check = _check(program, ran, _Limits(loss, timeout, memory))
-    check = replace(check, observations=observe(program, ran))
+    check = replace(check, observations=observe(program, ran), program=program)
     chosen = _training(ran.found)
     if check.verdict != "wrong" or not repair_seconds or chosen is None:
         return check

@@ -1,9 +1,9 @@
-"""The lines of a program that compute gradients: each with a mark, and a formula of what it is."""
+"""What is shown of checks, on a terminal and on a page alike: marks, formulas and short words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chainrule.check.checking import Check, Value
@@ -13,22 +13,33 @@ __all__ = [
     "FACTOR",
     "FIRST",
     "FOLLOWS",
+    "MEANINGS",
     "RIGHT",
     "UNKNOWN",
     "Marked",
+    "counts",
+    "in_short",
     "mark_of",
     "marked_lines",
+    "shortened",
     "visible",
 ]
 
 RIGHT, FACTOR, FIRST, FOLLOWS, UNKNOWN = "✓", "~", "✗", "·", "?"
+MEANINGS = {
+    RIGHT: "exact",
+    FACTOR: "right but for a factor",
+    FIRST: "the first wrong one",
+    FOLLOWS: "follows it",
+}
+"""What the mark of a line means."""
 _VERDICTS = {
     "exact": RIGHT,
     "constant factor": FACTOR,
     "sign convention": FACTOR,
     "wrong": FIRST,
 }
-_MOST_NAMES = 3
+_LONGEST_LINE, _MOST_NAMES = 60, 3
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,21 @@ class Marked:
 def mark_of(check: Check) -> str:
     """The mark of a whole program."""
     return _VERDICTS.get(check.verdict, UNKNOWN)
+
+
+def in_short(check: Check) -> str:
+    """What was found, as short as it can be."""
+    if check.verdict == "wrong" and check.first is not None:
+        return f"{check.first.place}: {shortened(check.first.text.strip())}"
+    return check.summary if check.verdict == "cannot tell" else check.summary.partition(",")[0]
+
+
+def counts(checks: Sequence[Check]) -> str:
+    """How many programs are right and how many not, in a sentence."""
+    codes = [check.exit_code for check in checks]
+    names = ("right", "wrong", "cannot be told")
+    parts = [f"{codes.count(i)} {name}" for i, name in enumerate(names) if i in codes]
+    return f"{len(checks):,} program{'s' if len(checks) > 1 else ''}: {', '.join(parts)}."
 
 
 def marked_lines(check: Check) -> Iterator[Marked]:
@@ -105,6 +131,12 @@ def _bare(name: str) -> str:
 def _last(name: str) -> str:
     """The attribute, where a name has one."""
     return name.rpartition(".")[2] if "." in name else ""
+
+
+def shortened(line: str) -> str:
+    """A line of a program that fits beside what is said of it."""
+    line = " ".join(line.split("\t"))
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
 
 
 def visible(text: str) -> str:

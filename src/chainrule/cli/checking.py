@@ -13,7 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.check.checking import Check, check_program, unreadable
-from chainrule.check.lines import FACTOR, FIRST, FOLLOWS, RIGHT, mark_of, marked_lines, visible
+from chainrule.check.lines import (
+    FACTOR,
+    FIRST,
+    FOLLOWS,
+    RIGHT,
+    counts,
+    in_short,
+    mark_of,
+    marked_lines,
+    shortened,
+    visible,
+)
+from chainrule.check.page import check_page_file, write_page
 from chainrule.check.sandbox import program_files
 from chainrule.cli.screen import Plain, output_to
 from chainrule.cli.repairs import Fix, repair_lines
@@ -25,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["run_check"]
 
 _STYLES = {RIGHT: "green", FACTOR: "yellow", FIRST: "bold red", FOLLOWS: "dim"}
-_LONGEST_LINE = 60
 
 
 @dataclass(frozen=True)
@@ -55,8 +66,11 @@ def run_check(
     fix: Path | None,
     in_place: bool,
     as_json: bool,
+    html: Path | None,
 ) -> None:
     """Check programs; one is shown by its lines, several in a table."""
+    if html is not None:
+        check_page_file(html)
     paths = list(_paths(programs))
     alone = len(programs) == 1 and not programs[0].is_dir()
     how = _How(loss, timeout, repair_time)
@@ -68,6 +82,7 @@ def run_check(
             _print_json(check.to_json())
         else:
             _show(check, output_to(), written)
+        _write_page([check], html, as_json)
         sys.exit(check.exit_code)
     if fix is not None or in_place:
         raise SettingError("--fix and --in-place take one program, not several or a folder.")
@@ -77,11 +92,12 @@ def run_check(
     for check in _checked(paths, how):
         checks.append(check)
         if not as_json:
-            _say(output, *_row(check, width))
+            _say(output, mark_of(check), f"{check.path:<{width}}", in_short(check))
     if as_json:
         _print_json([check.to_json() for check in checks])
     else:
-        output.print(_counts(checks))
+        output.print(f"\n{counts(checks)}")
+    _write_page(checks, html, as_json)
     sys.exit(max(check.exit_code for check in checks))
 
 
@@ -117,24 +133,15 @@ def _checked(paths: Sequence[Path], how: _How) -> Iterator[Check]:
             raise
 
 
+def _write_page(checks: Sequence[Check], path: Path | None, as_json: bool) -> None:
+    if path is not None:
+        write_page(checks, path)
+        if not as_json:
+            output_to().print(visible(f"Page in {path}"))
+
+
 def _print_json(found: Any) -> None:
     print(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False))
-
-
-def _row(check: Check, width: int) -> tuple[str, str, str]:
-    """A program in the table: the mark, its path and the verdict, as short as it can be."""
-    if check.verdict == "wrong" and check.first is not None:
-        text = f"{check.first.place}: {_short(check.first.text.strip())}"
-    else:
-        text = check.summary if check.verdict == "cannot tell" else check.summary.partition(",")[0]
-    return mark_of(check), f"{check.path:<{width}}", text
-
-
-def _counts(checks: Sequence[Check]) -> str:
-    codes = [check.exit_code for check in checks]
-    names = ("right", "wrong", "cannot be told")
-    parts = [f"{codes.count(i)} {name}" for i, name in enumerate(names) if i in codes]
-    return f"\n{len(checks):,} program{'s' if len(checks) > 1 else ''}: {', '.join(parts)}."
 
 
 def _say(output: Plain | Console, mark: str, *rest: str) -> None:
@@ -149,7 +156,7 @@ def _show(check: Check, output: Plain | Console, written: str) -> None:
     if lines:
         output.print(f"{visible(check.path)}\n")
         numbers = [str(each.place).removeprefix("line ") for each in lines]
-        texts = [_short(each.text.strip()) for each in lines]
+        texts = [shortened(each.text.strip()) for each in lines]
         digits, width = max(map(len, numbers)), max(map(len, texts))
         for each, number, text in zip(lines, numbers, texts, strict=True):
             _say(output, each.mark, f"{number:>{digits}}", f"{text:<{width}}", each.what)
@@ -164,8 +171,3 @@ def _show(check: Check, output: Plain | Console, written: str) -> None:
         output.print(visible(place + each.sentence))
     for note in check.notes:
         output.print(visible(note))
-
-
-def _short(line: str) -> str:
-    line = " ".join(line.split("\t"))
-    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"

@@ -290,6 +290,13 @@ def show(model: Path, as_json: bool) -> None:
 )
 @option("Repair", "--in-place", is_flag=True, help="Write the repairs into the program itself.")
 @option("Result", "--json", "as_json", is_flag=True, help="Print the result as JSON alone.")
+@option(
+    "Result",
+    "--html",
+    type=_PATH,
+    metavar="FILE",
+    help="Write the result as one page: a .html file.",
+)
 def check(**options: Any) -> None:
     """Check the gradients written by hand in PROGRAMS of yours.
 
