@@ -11,11 +11,12 @@ import math
 import os
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from chainrule.check.functions import file_and_call
 from chainrule.check.observations import Observation, observe
 from chainrule.check.programs import Place, Program, load_program
 from chainrule.check.repairs import Repairs, repairs_of
@@ -195,7 +196,7 @@ class Check:
 
 
 def check_program(
-    path: str | Path,
+    program: str | Path | Callable[..., Any],
     *,
     loss: str | None = None,
     timeout: float = 60.0,
@@ -205,6 +206,7 @@ def check_program(
 ) -> Check:
     """Run a script or notebook and compare its gradients with those of its loss.
 
+    For a function that trains, the file of its module is run, and then the function is called.
     It runs in a process of its own and a copy of its folder, for at most ``timeout`` seconds with
     ``memory`` bytes; what it prints is not shown. ``loss`` names the loss, where there is a choice.
     Where a gradient is wrong, repairs are searched for, for ``repair_seconds`` or so, if not 0.
@@ -218,15 +220,16 @@ def check_program(
         )
     if memory < 1:
         raise SettingError(f"memory={memory} is out of range: it takes a number of bytes.")
+    path, call = file_and_call(program) if callable(program) else (Path(program), "")
     with _LOADING:
-        program = load_program(path)
-        program.tree()
+        loaded = load_program(path, call)
+        loaded.tree()
     if not hasattr(os, "fork"):
         reason = "Checking a program needs Linux or macOS, as its process is copied (os.fork)."
-        return Check(str(path), _CANNOT_TELL, "cannot run", reason=reason, program=program)
-    ran = run_program(program.path, loss=loss, timeout=timeout, memory=memory, stop=stop)
-    check = _check(program, ran, _Limits(loss, timeout, memory))
-    check = replace(check, observations=observe(program, ran), program=program)
+        return Check(str(path), _CANNOT_TELL, "cannot run", reason=reason, program=loaded)
+    ran = run_program(loaded.path, loss=loss, call=call, timeout=timeout, memory=memory, stop=stop)
+    check = _check(loaded, ran, _Limits(loss, timeout, memory))
+    check = replace(check, observations=observe(loaded, ran), program=loaded)
     chosen = _training(ran.found)
     if check.verdict != "wrong" or not repair_seconds or chosen is None:
         return check
@@ -235,10 +238,11 @@ def check_program(
         arguments.append(f"--line={chosen['first']['line']}")
         if chosen["first"].get("should_be") is not None:
             arguments.append("--proved")
+    arguments.append(f"--call={call}")
     if loss or chosen["loss"].isidentifier():
         arguments.append(f"--loss={loss or chosen['loss']}")
-    found = run_repairs(program.path, arguments, seconds=repair_seconds, memory=memory, stop=stop)
-    return check if found is None else _with_repairs(check, repairs_of(program, found))
+    found = run_repairs(loaded.path, arguments, seconds=repair_seconds, memory=memory, stop=stop)
+    return check if found is None else _with_repairs(check, repairs_of(loaded, found))
 
 
 def _with_repairs(check: Check, repairs: Repairs) -> Check:
@@ -257,11 +261,14 @@ def _with_repairs(check: Check, repairs: Repairs) -> Check:
     return replace(check, repairs=repairs, seconds=check.seconds)
 
 
-def assert_backprop(path: str | Path, *, loss: str | None = None) -> None:
-    """Raise AssertionError where a program's gradients are wrong, or where none can tell."""
-    check = check_program(path, loss=loss)
+def assert_backprop(program: str | Path | Callable[..., Any], *, loss: str | None = None) -> None:
+    """Raise AssertionError where a program's gradients are wrong, or where none can tell.
+
+    The program is the path of a script or notebook, or a function of a module that trains.
+    """
+    check = check_program(program, loss=loss)
     if check.exit_code:
-        raise AssertionError("\n".join([f"{path}: {check.summary}", *check.notes]))
+        raise AssertionError("\n".join([f"{check.path}: {check.summary}", *check.notes]))
 
 
 def unreadable(path: str | Path, error: DataError) -> Check:

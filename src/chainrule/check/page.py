@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
@@ -89,7 +90,7 @@ def _index(checks: Sequence[Check]) -> Markup:
     rows = [
         element(
             "tr",
-            element("th", element("a", each.path, href=f"#program-{i + 1}"), scope="row"),
+            element("th", element("a", _path(each), href=f"#program-{i + 1}"), scope="row"),
             element("td", _badge(each)),
             element("td", in_short(each)),
         )
@@ -109,6 +110,12 @@ def _table(caption: str, names: Sequence[str], rows: Sequence[Markup]) -> Markup
     )
 
 
+def _path(check: Check) -> Markup:
+    """Its path, which may be broken where one is read in parts."""
+    parts = re.split(r"(?<=[/\\_.-])", check.path)
+    return joined(*(joined(part, Markup("<wbr>")) for part in parts[:-1]), parts[-1])
+
+
 def _badge(check: Check) -> Markup:
     mark = mark_of(check)
     words = joined(element("span", mark, aria_hidden="true"), f" {check.verdict}")
@@ -116,17 +123,21 @@ def _badge(check: Check) -> Markup:
 
 
 def _section(check: Check, name: str, several: bool) -> Markup:
-    title = element("h2", check.path, id=f"{name}-title")
+    title = element("h2", _path(check), id=f"{name}-title")
     back = element("p", element("a", "All programs", href="#top")) if several else ""
     found = element(
         "div",
         _verdict(check, name),
         _repair(check),
-        _evidence(check.repairs.evidence),
         _observations(check, name),
+        element(
+            "div",
+            _evidence(check.repairs.evidence),
+            _parameters(check),
+            _facts(check),
+            class_="beside",
+        ),
         _source(check, name),
-        _parameters(check),
-        _facts(check),
         back,
         class_="found",
         id=name,
@@ -194,11 +205,9 @@ def _evidence(evidence: Sequence[Evidence]) -> Markup:
         )
         for each in sorted(evidence, key=lambda each: names.index(each.parameter))
     ]
-    caption = (
-        "Distance of each gradient from the exact one, relative to that, in iterations that ran"
-    )
+    caption = "Relative error of each gradient"
     columns = "Parameter", "Iteration", "Before", "Repaired"
-    return joined(element("h3", "Evidence"), _table(caption, columns, rows))
+    return element("div", element("h3", "Evidence"), _table(caption, columns, rows))
 
 
 def _numbers(evidence: Evidence) -> tuple[str, str, str]:
@@ -250,7 +259,7 @@ def _cells(check: Check, name: str, marked: dict[Place, Marked]) -> Iterator[Mar
     """The lines of a script, or of the cells of a notebook, each in its own part of the table."""
     assert check.program is not None
     by_cell: dict[int | None, list[Markup]] = {}
-    texts = check.program.text.rstrip("\n").split("\n")
+    texts = check.program.own_text.rstrip("\n").split("\n")
     for text, place in zip(texts, check.program.places, strict=False):
         row = _line(text, place, _line_id(name, place), marked.get(place))
         by_cell.setdefault(place.cell, []).append(row)
@@ -297,7 +306,9 @@ def _parameters(check: Check) -> Markup:
         told = joined(element("b", mark, aria_hidden="true", class_=_CLASSES[mark]), words)
         name = element("th", element("code", each.name), scope="row")
         rows.append(element("tr", name, element("td", told)))
-    return joined(element("h3", "Parameters"), _table("", ("Name", "Its gradient is"), rows))
+    return element(
+        "div", element("h3", "Parameters"), _table("", ("Name", "Its gradient is"), rows)
+    )
 
 
 def _facts(check: Check) -> Markup:
@@ -313,4 +324,4 @@ def _facts(check: Check) -> Markup:
     rows = [
         joined(element("dt", key), element("dd", value)) for key, value in facts.items() if value
     ]
-    return joined(element("h3", "The run"), element("dl", *rows))
+    return element("div", element("h3", "The run"), element("dl", *rows))

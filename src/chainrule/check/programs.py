@@ -38,13 +38,20 @@ class Place:
 class Program:
     """The text of a program, and where each of its lines stands in the user's file.
 
-    ``shown`` are the lines whose expression a notebook displays.
+    ``shown`` are the lines whose expression a notebook displays. ``call`` is the name of a function
+    that is called after the last line: then the file runs as a module that is imported.
     """
 
     path: Path
     text: str
     places: tuple[Place, ...]
     shown: frozenset[int] = frozenset()
+    call: str = ""
+
+    @property
+    def own_text(self) -> str:
+        """The text of the user's file, without the call."""
+        return self.text.removesuffix(_called(self.call))
 
     def place(self, line: int) -> Place:
         """Where a line of the text stands in the user's file."""
@@ -87,8 +94,8 @@ class Program:
             raise DataError(f"{self.path}: Python cannot read it: it is nested too deep.") from None
 
 
-def load_program(path: str | Path) -> Program:
-    """Read a script (.py) or a notebook (.ipynb).
+def load_program(path: str | Path, call: str = "") -> Program:
+    """Read a script (.py) or a notebook (.ipynb); ``call`` names a function of it to be called.
 
     Raises DataError for a file that is not there, or is neither.
     """
@@ -100,12 +107,18 @@ def load_program(path: str | Path) -> Program:
             with tokenize.open(path) as file:
                 text = file.read()
             lines = text.count("\n") + 1
-            return Program(path, text, tuple(Place(i + 1) for i in range(lines)))
+            places = tuple(Place(i + 1) for i in range(lines))
+            return Program(path, text + _called(call), places, call=call)
         return _notebook(path, path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"There is no file {path}.") from None
     except (OSError, SyntaxError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from None
+
+
+def _called(name: str) -> str:
+    """A call as a line of its own, which has no place in the user's file."""
+    return f"\n{name}()\n" if name else ""
 
 
 def _notebook(path: Path, text: str) -> Program:

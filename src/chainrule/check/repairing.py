@@ -360,10 +360,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--iteration", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--loss")
+    parser.add_argument("--call", default="")
     parser.add_argument("--memory", type=int, default=0)
     options = parser.parse_args(arguments)
     end = time.monotonic() + options.seconds
-    program = load_program(options.program)
+    program = load_program(options.program, options.call)
     limit(options.memory)
     _import_what_it_imports(program)
     search = Repairing(options.results, end)

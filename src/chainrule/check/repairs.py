@@ -150,7 +150,7 @@ def patch(program: Program, repairs: Repairs) -> str:
 
 
 def _lines_of(program: Program, cell: int | None) -> list[str]:
-    text = program.text.split("\n")
+    text = program.own_text.split("\n")
     return [line for line, place in zip(text, program.places, strict=False) if place.cell == cell]
 
 
@@ -177,7 +177,7 @@ def _repaired(program: Program, repairs: Repairs, target: Path) -> bytes:
         return _notebook(program, repairs).encode()
     with program.path.open("rb") as file:
         encoding, _ = tokenize.detect_encoding(file.readline)
-    text = repairs.program.text
+    text = repairs.program.own_text
     if b"\r\n" in program.path.read_bytes():
         text = text.replace("\n", "\r\n")
     return text.encode(encoding)

@@ -1,6 +1,6 @@
 """The process in which a checked program runs: as it is, but for copies that trace an iteration.
 
-    python -m chainrule.check.running PROGRAM RESULTS [--loss NAME] [--memory BYTES]
+    python -m chainrule.check.running PROGRAM RESULTS [--loss NAME] [--call NAME] [--memory BYTES]
 
 What each copy finds is written to RESULTS, a folder, as JSON, and how the program itself ended to
 ``outcome.json`` there.
@@ -264,9 +264,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("program", type=Path)
     parser.add_argument("results", type=Path)
     parser.add_argument("--loss")
+    parser.add_argument("--call", default="")
     parser.add_argument("--memory", type=int, default=0)
     options = parser.parse_args(arguments)
-    program = load_program(options.program)
+    program = load_program(options.program, options.call)
     watch = Watch(program, options.results, options.loss)
     limit(options.memory)
     execute(program, watch)
@@ -284,9 +285,12 @@ def execute(
     lines = [f"{line}\n" for line in program.text.split("\n")]
     linecache.cache[str(program.path)] = len(program.text), None, lines, str(program.path)
     setattr(builtins, HOOK, watch)
-    module = ModuleType("__main__")
+    module = ModuleType(program.path.stem if program.call else "__main__")
     module.__dict__.update(__file__=str(program.path), __builtins__=builtins)
-    sys.modules["__main__"] = module
+    if program.call:  # Python's own modules keep their names
+        sys.modules.setdefault(module.__name__, module)
+    else:
+        sys.modules["__main__"] = module
     sys.argv = [str(program.path)]
     sys.path.insert(0, str(program.path.parent))
     process = os.getpid()

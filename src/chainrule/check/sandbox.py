@@ -54,12 +54,16 @@ def run_program(
     path: Path,
     *,
     loss: str | None,
+    call: str = "",
     timeout: float,
     memory: int,
     stop: threading.Event | None = None,
 ) -> Ran:
-    """Run a program and look at its iterations; ``stop`` ends it early."""
-    arguments = [] if loss is None else [f"--loss={loss}"]
+    """Run a program and look at its iterations; ``stop`` ends it early.
+
+    After its last line the function ``call`` is called, if that is given.
+    """
+    arguments = [f"--call={call}", *([] if loss is None else [f"--loss={loss}"])]
     with _sandbox(path) as box:
         start = time.monotonic()
         command = "chainrule.check.running", *arguments
