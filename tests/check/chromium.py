@@ -19,7 +19,7 @@ _SECONDS = 60.0
 
 
 class Browser:
-    """One page. ``requests`` are the addresses that it asked for, ``said`` is what it complained of."""
+    """One page. ``requests`` are the addresses that it asked for, ``said`` its complaints."""
 
     def __init__(self, commands: int, answers: int) -> None:
         self._commands, self._answers = commands, answers

@@ -96,14 +96,16 @@ def _index(checks: Sequence[Check]) -> Markup:
         )
         for i, each in enumerate(checks)
     ]
-    return _table("", ("Program", "Verdict", "What was found"), rows)
+    return _table("Programs", ("Program", "Verdict", "What was found"), rows, hidden=True)
 
 
-def _table(caption: str, names: Sequence[str], rows: Sequence[Markup]) -> Markup:
+def _table(
+    caption: str, names: Sequence[str], rows: Sequence[Markup], *, hidden: bool = False
+) -> Markup:
     head = element("tr", *(element("th", name, scope="col") for name in names))
     return element(
         "table",
-        element("caption", caption) if caption else "",
+        element("caption", caption, class_="hidden" if hidden else False),
         element("thead", head),
         element("tbody", *rows),
         class_="list",
@@ -307,7 +309,9 @@ def _parameters(check: Check) -> Markup:
         name = element("th", element("code", each.name), scope="row")
         rows.append(element("tr", name, element("td", told)))
     return element(
-        "div", element("h3", "Parameters"), _table("", ("Name", "Its gradient is"), rows)
+        "div",
+        element("h3", "Parameters"),
+        _table("Parameters", ("Name", "Its gradient is"), rows, hidden=True),
     )
 
 
