@@ -140,7 +140,7 @@ def test_a_wrong_program_has_its_cause_repair_and_evidence(checks):
     assert f"Line {step.place.line}: {step.why}." in told
     for each in check.repairs.evidence:
         numbers = (f"{e:.1e}" if e else "0" for e in (each.before, each.after))
-        assert f"{each.parameter} {each.iteration} {' '.join(numbers)}" in told
+        assert f"{each.parameter} {each.iteration + 1} {' '.join(numbers)}" in told
     for each in check.parameters:
         assert f"{each.name} {'✓ that' if each.right else '✗ not that'} of the loss" in told
 

@@ -217,7 +217,7 @@ def _numbers(evidence: Evidence) -> tuple[str, str, str]:
         "not finite" if error is None else f"{error:.1e}" if error else "0"
         for error in (evidence.before, evidence.after)
     )
-    return str(evidence.iteration), before, after
+    return str(evidence.iteration + 1), before, after
 
 
 def _observations(check: Check, name: str) -> Markup:
