@@ -27,8 +27,8 @@ from chainrule.check.lines import (
 )
 from chainrule.check.page import check_page_file, write_page
 from chainrule.check.sandbox import program_files
-from chainrule.cli.screen import Plain, output_to
 from chainrule.cli.repairs import Fix, repair_lines
+from chainrule.cli.screen import Plain, output_to
 from chainrule.errors import DataError, SettingError
 
 if TYPE_CHECKING:
