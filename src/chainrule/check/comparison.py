@@ -22,6 +22,7 @@ from chainrule.check.updates import (
     is_rate,
     settle_single_numbers,
     step_of,
+    uphill,
     usual_step,
 )
 from chainrule.check.values import Value, forward_gradients, match_values, values_of
@@ -88,6 +89,7 @@ def compare(
         wrong = []  # however it is written, every step is the gradient's multiple, and the same one
         if is_same(abs(factor), abs(step)) and is_rate(trace, roles, abs(step)):
             factor = float(np.sign(factor))  # what was found is the step, learning rate and all
+    wrong += [each for each in uphill(found) if each not in wrong]
     blurred = [each for each in wrong if _is_blurred(trace, roles, each)]
     if blurred:  # such as that of a bias before a normalisation, or of what is already learned
         sharp = [each for each in roles.parameters if each not in blurred]

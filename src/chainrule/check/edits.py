@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, cast
 
 __all__ = ["Edit", "Scope", "Source", "scope_of"]
 
@@ -103,9 +104,9 @@ class Source:
         """The statements among which one stands."""
         parent = self.parents[statement]
         for name in ("body", "orelse", "finalbody"):
-            block: list[ast.stmt] = getattr(parent, name, [])
+            block: Any = getattr(parent, name, None)
             if isinstance(block, list) and statement in block:
-                return block
+                return cast("list[ast.stmt]", block)
         return [statement]
 
 

@@ -163,7 +163,10 @@ class Probe:
                     if not visits or any(visit["last"] < edit.cost for visit in visits):
                         others.append(replace(edit, cost=edit.cost + _NOT_SEEN))
                     continue
-                mark = tuple((tuple(shape), *np.float32(sums).tolist()) for shape, sums in values)
+                mark = tuple(
+                    (tuple(shape), *(round(each, 6) for each in _scaled(sums)))
+                    for shape, sums in values
+                )
                 alike[mark] += 1
                 if alike[mark] <= _ALIKE:
                     worth = self._worth(values, owns)
@@ -324,6 +327,13 @@ def _compiled(expression: str, target: str) -> CodeType | None:
         return compile(f"({text}\n)", "<edit>", "eval")
     except (SyntaxError, ValueError):
         return None
+
+
+def _scaled(sums: Sequence[float]) -> list[float]:
+    """Sums by the power of ten of the largest, so that they can be compared as rounded."""
+    largest = max(map(abs, sums))
+    scale = 10.0 ** math.floor(math.log10(largest)) if largest else 1.0
+    return [each / scale for each in sums] + [math.log10(scale)]
 
 
 def _sum(values: Sequence[_Mark | None]) -> _Mark | None:

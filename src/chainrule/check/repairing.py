@@ -82,7 +82,8 @@ class Trial:
             if not before.names(number) <= names or each["loss"] != before.compared["loss"]:
                 return None
             wrong = sum(not parameter["right"] for parameter in each["parameters"])
-            uneven = _is_uneven(each, before.compared)
+            same = before.found[number] if number in before.judged else before.compared
+            uneven = _is_uneven(each, same)
             counts.append(wrong or int(uneven or each["verdict"] not in _RIGHT))
         return max(counts)
 
@@ -97,10 +98,10 @@ def _is_uneven(found: dict[str, Any], before: dict[str, Any]) -> bool:
         return True
     arrays = {name: found["steps"].get(name) for name in found["arrays"]}
     right = [e["name"] for e in before["parameters"] if e["right"] and e["name"] in arrays]
-    usual = _different(before["steps"].get(name) for name in right)
-    if len(usual) > 1:
+    known = [before["steps"].get(name) for name in right]
+    if len(_different(known)) > 1:
         return False
-    if usual and found["iteration"] == 0 and None in arrays.values():
+    if known and None not in known and None in arrays.values():
         return True
     # Where the steps are no multiples, as Adam's, those of single numbers say nothing.
     steps = arrays if None in arrays.values() else found["steps"]

@@ -33,6 +33,7 @@ __all__ = [
     "last_word",
     "settle_single_numbers",
     "step_of",
+    "uphill",
     "usual_step",
 ]
 
@@ -237,10 +238,30 @@ def common_step(found: list[Update]) -> float | None:
     return step if alike else None
 
 
+def uphill(found: list[Update]) -> list[Parameter]:
+    """The parameters whose steps go up the loss, where those of others go down as steeply.
+
+    One sign of two is wrong there, and what goes up the loss is.
+    """
+    steps = [each.step for each in found if each.step is not None and not each.penalised]
+    downhill = [step for step in steps if step < 0]
+    return [
+        each.parameter
+        for each in found
+        if each.step is not None
+        and each.step > 0
+        and any(is_same(each.step, -step) for step in downhill)
+    ]
+
+
 def is_rate(trace: Trace, roles: Roles, size: float) -> bool:
-    """Whether the updates are made with a single number of this size."""
+    """Whether the updates are made with a learning rate of this size.
+
+    Where the program has a name for it, no other number is one.
+    """
     used = ancestors([each.end for each in roles.parameters]) - roles.forward
-    leaves = (node for node in used if node.primitive.kind == "leaf" and node.size == 1)
+    leaves = [node for node in used if node.primitive.kind == "leaf" and node.size == 1]
+    leaves = [node for node in leaves if node.name and _RATE.search(node.name)] or leaves
     return any(is_same(abs(float(trace.value(node).reshape(()))), size) for node in leaves)
 
 
