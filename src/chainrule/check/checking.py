@@ -254,7 +254,7 @@ def _with_repairs(check: Check, repairs: Repairs) -> Check:
     lines = range(step.place.line, step.place.line + len(step.before))
     own = first is not None and first.place.cell == step.place.cell and first.place.line in lines
     if not own or step.is_added:
-        place = step.place
+        place = step.at
         here = [v for v in check.values if v.place == place]
         first = here[0] if here and not step.is_added else Value("", place, step.before[-1])
         check = replace(check, first=first, should_be=None)

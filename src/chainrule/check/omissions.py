@@ -19,7 +19,7 @@ def never_updated(trace: Trace, roles: Roles, factor: float) -> Value | None:
     data = _data(trace, roles, changed)
     left = [n for n in trace.start.values() if n in roles.forward and n not in changed | data]
     used = ancestors([each.end for each in roles.parameters]) | roles.forward
-    unused = [node for node in trace.log if node not in used and node.size > 1]
+    unused = [node for node in trace.log if node not in used and node.dtype.kind == "f"]
     for node, gradient in zip(left, gradients_of(roles.loss, left), strict=True):
         for value in unused:
             found = _name(value)

@@ -51,6 +51,12 @@ class Repair:
     after: tuple[str, ...]
 
     @property
+    def at(self) -> Place:
+        """Where the line is that was wrong, or where one was missing."""
+        more = len(self.before) if self.is_added else 0
+        return Place(self.place.line + more, self.place.cell)
+
+    @property
     def is_added(self) -> bool:
         """Whether lines are added, and none changed."""
         return self.after[: len(self.before)] == self.before

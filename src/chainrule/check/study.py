@@ -177,6 +177,8 @@ def _suspects(
     callers = {line for lines in chains if lines[0] == first for line in lines[1:2]}
     order = list(dict.fromkeys(line for lines in chains for line in lines))
     found: list[Suspect] = []
+    own_of_loss = list(_loss_lines(trace, roles, file))
+    wave = 0 if first in own_of_loss else wave
     for i, line in enumerate(order):
         if line == first:
             found.append(Suspect(line, wave, 0.0))
@@ -192,7 +194,7 @@ def _suspects(
     if first is not None and first not in order:
         found.append(Suspect(first, wave, 0.0))
     known = {each.line for each in found}
-    for line in _loss_lines(trace, roles, file):
+    for line in own_of_loss:
         if line not in known:
             found.append(Suspect(line, 3, 0.5, is_loss=True))
     return found

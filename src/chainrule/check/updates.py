@@ -73,12 +73,14 @@ class Update:
         if multiples:
             self.chosen = named[-1] if named else self.every[0]
         self.written = self.chosen
-        if parameter.end in of_state:  # momentum and its like: the step is no multiple
-            self.step = None
-            return
         step = step_of(trace, parameter)
         # A step is a difference of larger numbers, so it is less exact.
         self.step = multiple(step, exact, 1e-5)
+        if parameter.end in of_state:
+            state = [node for node in ancestors([parameter.end]) if _is_leaf(node, of_state)]
+            if any(np.any(trace.value(node)) for node in state):
+                self.step = None  # with a momentum and its like under way it is none
+            return
         by_the_step = self._by_the_step(trace)
         if by_the_step is not None:
             self.chosen = by_the_step
@@ -190,6 +192,10 @@ def _is_of(gradient: Node, whole: Node) -> bool:
     sources = gradient.source, whole.source
     codes = [each.frames[0][0] if each and each.frames else None for each in sources]
     return codes[0] is codes[1]
+
+
+def _is_leaf(node: Node, among: set[Node]) -> bool:
+    return node in among and node.primitive.kind == "leaf"
 
 
 def step_of(trace: Trace, parameter: Parameter) -> Array:

@@ -22,7 +22,7 @@ def repair_lines(check: Check) -> Iterator[tuple[str, str]]:
             yield f"No repair was found: {repairs.tried} edits were tried, and none held.", ""
         return
     for step in repairs.steps:
-        yield f"Cause, {step.place}: {step.why}.", ""
+        yield f"Cause, {step.at}: {step.why}.", ""
     for line in repairs.derivation:
         yield f"  {line}", ""
     yield "", ""
