@@ -1,4 +1,4 @@
-"""The command line: `chainrule train`, `predict`, `show`, `check`."""
+"""The command line: `chainrule train`, `predict`, `show`, `check`, `explain`."""
 
 from chainrule.cli.commands import main
 

@@ -8,21 +8,12 @@ from typing import Any
 import click
 
 from chainrule import __version__
-from chainrule.cli.sections import (
-    DataCommand,
-    Number,
-    Program,
-    fractions,
-    importing,
-    names,
-    option,
-    whole_numbers,
-)
+from chainrule.cli.options import REAL, WHOLE, run_options
+from chainrule.cli.sections import DataCommand, Program, importing, option
 
 __all__ = ["main"]
 
 _PATH = click.Path(path_type=Path)
-_WHOLE, _REAL = Number(whole=True), Number(whole=False)
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -36,6 +27,7 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
     chainrule predict DIR new.csv        what the model says of new rows
     chainrule show DIR                   its layers, and how it was trained
     chainrule check my_network.py        the gradients in a program of yours, line by line
+    chainrule explain xor                every number of a training step, and its rule
     """,
 )
 @click.version_option(__version__, prog_name="chainrule")
@@ -60,137 +52,7 @@ def main() -> None:
     """,
 )
 @click.argument("data", required=False)
-@option("Data", "--target", metavar="COLUMN", help="What to predict. [default: the last column]")
-@option(
-    "Data",
-    "--task",
-    type=click.Choice(["classification", "regression"]),
-    metavar="TASK",
-    help="classification or regression. [default: found from the target]",
-)
-@option("Data", "--drop", multiple=True, metavar="COLUMN", help="Leave a column out; repeatable.")
-@option(
-    "Data",
-    "--categorical",
-    multiple=True,
-    metavar="COLUMN",
-    help="A column whose numbers are names of categories; repeatable.",
-)
-@option("Data", "--no-standardise", is_flag=True, help="Leave numbers as they are.")
-@option("Data", "--encoding", metavar="NAME", default="utf-8", help="Of a text file. [utf-8]")
-@option("Data", "--header/--no-header", default=None, help="Line 1 names the columns, or not.")
-@option(
-    "Data",
-    "--samples",
-    type=_WHOLE,
-    metavar="N",
-    help="Rows of moons, circles, spirals, sine. [200]",
-)
-@option("Data", "--bits", type=_WHOLE, metavar="N", help="Bits of parity. [4]")
-@option("Data", "--noise", type=_REAL, metavar="SD", help="Noise of moons, circles, spirals, sine.")
-@option(
-    "Network",
-    "--hidden",
-    callback=whole_numbers,
-    metavar="N,N,…",
-    help="Widths of the hidden layers, such as 16 or 16,8; 0 for none.",
-)
-@option(
-    "Network",
-    "--activation",
-    callback=names,
-    metavar="NAME,…",
-    help="Of the hidden layers, one for all or one for each: sigmoid, tanh, relu, "
-    "leaky_relu(slope=0.01), elu, selu, gelu, silu, softplus, identity, softmax, exponential.",
-)
-@option(
-    "Network", "--output", metavar="NAME", help="Activation of the last layer. [goes with the loss]"
-)
-@option(
-    "Network",
-    "--loss",
-    metavar="NAME",
-    help="squared_error, squared_error_sum, half_squared_error, absolute_error, huber(delta=1), "
-    "quantile(q=0.5), binary_cross_entropy, categorical_cross_entropy, hinge, poisson.",
-)
-@option("Network", "--report", metavar="NAME", help="Show this loss in place of the one minimised.")
-@option(
-    "Network",
-    "--initializer",
-    metavar="NAME",
-    help="standard_normal, uniform, glorot, he, lecun (these three also _normal or _uniform), "
-    "orthogonal, zeros.",
-)
-@option("Network", "--l1", type=_REAL, metavar="X", default=0.0, help="Add X Σ|W| to the loss.")
-@option("Network", "--l2", type=_REAL, metavar="X", default=0.0, help="Add X ½ ΣW² to the loss.")
-@option(
-    "Network",
-    "--dropout",
-    callback=fractions,
-    default="0",
-    metavar="P,…",
-    help="Share of hidden units dropped in training, one for all layers or one for each.",
-)
-@option(
-    "Network",
-    "--dtype",
-    type=click.Choice(["float64", "float32"]),
-    metavar="NAME",
-    default="float64",
-    help="float64 or float32. [float64]",
-)
-@option(
-    "Training",
-    "--optimizer",
-    metavar="NAME",
-    help="gradient_descent, momentum(momentum=0.9), nesterov, rmsprop, adagrad, adam, adamw, "
-    "lion, lbfgs.",
-)
-@option(
-    "Training",
-    "--learning-rate",
-    "--lr",
-    type=_REAL,
-    metavar="X",
-    help="The step size. [goes with the optimizer]",
-)
-@option(
-    "Training",
-    "--schedule",
-    metavar="NAME",
-    default="constant",
-    help="How the rate changes: constant, step(every=100), exponential(factor=0.99), cosine, "
-    "warmup(length=100), inverse_scaling, adaptive. [constant]",
-)
-@option("Training", "--epochs", type=_WHOLE, metavar="N", help="How often to go through the data.")
-@option("Training", "--batch-size", type=_WHOLE, metavar="N", help="Rows in a step.")
-@option("Training", "--no-shuffle", is_flag=True, help="Keep the rows' order in every epoch.")
-@option("Training", "--seed", type=_WHOLE, metavar="N", help="Where all random draws start.")
-@option("Training", "--validation", type=_REAL, metavar="SHARE", help="Share of rows to hold out.")
-@option("Training", "--validation-data", metavar="FILE", help="Rows of your own to validate on.")
-@option(
-    "Training",
-    "--patience",
-    type=_WHOLE,
-    metavar="EPOCHS",
-    help="Stop after more epochs than this without gain in the loss (held out, if there is one).",
-)
-@option(
-    "Training", "--tolerance", type=_REAL, metavar="X", default=1e-4, help="Least gain. [0.0001]"
-)
-@option("Training", "--keep-last", is_flag=True, help="Keep the last epoch, not the best one.")
-@option("Training", "--clip-norm", type=_REAL, metavar="X", help="Largest norm of the gradient.")
-@option("Training", "--clip-value", type=_REAL, metavar="X", help="Largest size of its entries.")
-@option("Training", "--stop-loss", type=_REAL, metavar="X", help="Stop at this loss.")
-@option("Training", "--max-time", type=_REAL, metavar="SECONDS", help="Stop after this time.")
-@option(
-    "Training",
-    "--engine",
-    type=click.Choice(["native", "interpreter"]),
-    metavar="ENGINE",
-    default="native",
-    help="native: compiled for this processor; interpreter: NumPy, the reference. [native]",
-)
+@run_options
 @option(
     "Result",
     "--show-kernel",
@@ -211,12 +73,7 @@ def train(ctx: click.Context, **options: Any) -> None:
     with importing():
         from chainrule.cli.training import run_train
 
-    given = {
-        name
-        for name in options
-        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-    }
-    run_train(options, given)
+    run_train(options, given_options(ctx))
 
 
 @main.command(cls=DataCommand)
@@ -268,7 +125,7 @@ def show(model: Path, as_json: bool) -> None:
 @option(
     "Program",
     "--timeout",
-    type=_REAL,
+    type=REAL,
     metavar="SECONDS",
     default=60.0,
     help="Stop the program after this time. [60]",
@@ -307,3 +164,43 @@ def check(**options: Any) -> None:
         from chainrule.cli.checking import run_check
 
     run_check(**options)
+
+
+@main.command(
+    cls=DataCommand,
+    epilog="""
+    \b
+    chainrule explain xor --epoch 0                     the first step, line by line
+    chainrule explain xor --epoch 731 --why "W1[0,1]"   where one number came from
+    chainrule explain xor --notebook xor.ipynb          the training by hand, in NumPy
+
+    Epochs count from 0, as train prints them; the number of all epochs stands for the trained
+    network. What is trained again gives the same numbers each time.
+    """,
+)
+@click.argument("what", metavar="TARGET")
+@option("Explain", "--epoch", type=WHOLE, metavar="N", help="The epoch to explain. [the last]")
+@option("Explain", "--batch", type=WHOLE, metavar="N", default=0, help="Its batch. [0]")
+@option("Explain", "--why", metavar="NUMBER", help='Where one number came from, as "W1[0,1]".')
+@option("Explain", "--all", "whole", is_flag=True, help="Fold nothing.")
+@run_options
+@option("Result", "--notebook", type=_PATH, metavar="FILE", help="Write a Jupyter notebook.")
+@option("Result", "--python", type=_PATH, metavar="FILE", help="Write a NumPy script.")
+@option("Result", "--latex", type=_PATH, metavar="FILE", help="Write a LaTeX document.")
+@option("Result", "--json", "as_json", is_flag=True, help="Print the derivation as JSON.")
+@click.pass_context
+def explain(ctx: click.Context, **options: Any) -> None:
+    """Explain a training step of TARGET: every number, and the rule that made it.
+
+    TARGET is a built-in set or a file, with the options of train, or the folder of a saved model.
+    """
+    with importing():
+        from chainrule.cli.explaining import run_explain
+
+    run_explain(options, given_options(ctx))
+
+
+def given_options(ctx: click.Context) -> set[str]:
+    """The options that were typed."""
+    default = click.core.ParameterSource.DEFAULT
+    return {name for name in ctx.params if ctx.get_parameter_source(name) is not default}

@@ -22,7 +22,7 @@ from chainrule.training.recipes import Recipe
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["run_train"]
+__all__ = ["recipe_from", "run_train"]
 
 _INTERRUPTED = 130
 _FREE_ON_RESUME = {"epochs", "max_time", "stop_loss", "save", "plot", "resume", "as_json", "data"}
@@ -102,7 +102,7 @@ def _recipe(options: dict[str, Any], given: set[str]) -> tuple[Recipe, Checkpoin
                 "There is no data to train on: name a built-in set or a file, such as "
                 "`chainrule train xor`, or a run to go on with (--resume DIR)."
             )
-        return _from_options(options), None
+        return recipe_from(options), None
     folder: Path = options["resume"]
     if not (folder / CHECKPOINT).is_file():
         raise ModelFileError(
@@ -123,7 +123,7 @@ def _recipe(options: dict[str, Any], given: set[str]) -> tuple[Recipe, Checkpoin
 def _going_on(before: Recipe, options: dict[str, Any], given: set[str]) -> Recipe:
     """The recipe of a run that goes on, with what may change."""
     folder = options["resume"]
-    asked = _from_options({**options, "data": options["data"] or before.data})
+    asked = recipe_from({**options, "data": options["data"] or before.data})
     if asked.data != before.data:
         raise SettingError(
             f"The run in {folder} is on {before.data}, and you name {asked.data}. Leave DATA out "
@@ -159,7 +159,8 @@ _FIELD_OF = {
 }
 
 
-def _from_options(options: dict[str, Any]) -> Recipe:
+def recipe_from(options: dict[str, Any]) -> Recipe:
+    """The recipe that the options of the command line describe."""
     chosen = {
         name: value
         for name, value in options.items()

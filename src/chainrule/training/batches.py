@@ -39,7 +39,7 @@ class Batches:
         self.shuffle = shuffle and not self.whole
         self.seed = seed
         self.count = -(-n // self.size)
-        self._in_block = max(1, min(_MOST_IN_BLOCK, _MOST_ROWS_IN_BLOCK // max(n, 1)))
+        self.block_length = max(1, min(_MOST_IN_BLOCK, _MOST_ROWS_IN_BLOCK // max(n, 1)))
         self._block: int = -1
         self._orders = np.arange(n, dtype=np.int64)[None]
 
@@ -47,10 +47,10 @@ class Batches:
         """The rows of an epoch in the order in which they are seen."""
         if not self.shuffle:
             return self._orders[0]
-        block, place = divmod(epoch, self._in_block)
+        block, place = divmod(epoch, self.block_length)
         if block != self._block:
             rng = np.random.default_rng([self.seed, 1, block])
-            every = np.tile(np.arange(self.n, dtype=np.int64), (self._in_block, 1))
+            every = np.tile(np.arange(self.n, dtype=np.int64), (self.block_length, 1))
             rng.permuted(every, axis=1, out=every)
             self._orders, self._block = every, block
         return self._orders[place]
