@@ -53,7 +53,9 @@ FORMULAS: dict[str, Node] = {
         A("a", 4, 3), A("b", 3, 2), A("c", 2, 5), subscripts="ij,jk,kl->il"
     ),
     "z[n,j] = v[n] w[j]": p.einsum(v, w, subscripts="i,j->ij"),
-    "z[n,j] = softmax(g, axis=1)[n,j]": p.softmax(g, axis=(1,)),
+    "z[n,j] = exp(g[n,j]) / (Σₖ exp(g[n,k]))": p.softmax(g, axis=(1,)),
+    "z[n,j] = g[n,j] − log(Σₖ exp(g[n,k]))": p.log_softmax(g, axis=(1,)),
+    "z[n,j] = exp(g[n,j]) / (Σₖₗ exp(g[k,l]))": p.softmax(g, axis=(0, 1)),
     "z[n,j] = reshape(g, (2, 6))[n,j]": p.reshape(g, shape=(2, 6)),
     "z[n,j] = (g with [0] = v)[n,j]": p.setitem(g, v, template=(("integer", 0),)),
 }
@@ -97,16 +99,18 @@ SUBSCRIPTS = dict(zip("ₙⱼₖₗₘ", "njklm", strict=True))
 
 def evaluate(right: str, arrays: dict[str, Any], sizes: dict[str, int], at: dict[str, int]) -> Any:
     """The value of a formula with one sum at most, by loops."""
-    found = re.search(r"Σ([ₙⱼₖₗₘ]+) ((?:\w+\[[^\]]*\]²? ?)+)", right)
+    functions = {"exp": np.exp, "log": np.log}
+    body = r"(?:\w+\[[^\]]*\]²? ?)+|exp\(\w+\[[^\]]*\]\)"
+    found = re.search(rf"Σ([ₙⱼₖₗₘ]+) ({body})", right)
     if not found:
-        return eval(python_from(right), {"exp": np.exp}, {**arrays, **at})
+        return eval(python_from(right), functions, {**arrays, **at})
     letters = [SUBSCRIPTS[letter] for letter in found[1]]
     total = 0.0
     for values in itertools.product(*(range(sizes[letter]) for letter in letters)):
         running = dict(zip(letters, values, strict=True))
-        total += eval(python_from(found[2].strip()), {}, {**arrays, **at, **running})
+        total += eval(python_from(found[2].strip()), functions, {**arrays, **at, **running})
     rest = right[: found.start()] + "total " + right[found.end() :]
-    return eval(python_from(rest), {"total": total}, {**arrays, **at})
+    return eval(python_from(rest), {**functions, "total": total}, {**arrays, **at})
 
 
 ARITHMETIC = [

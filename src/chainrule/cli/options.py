@@ -81,8 +81,9 @@ _RUN: list[Callable[[Any], Any]] = [
         "Network",
         "--loss",
         metavar="NAME",
-        help="squared_error, squared_error_sum, half_squared_error, absolute_error, huber(delta=1), "
-        "quantile(q=0.5), binary_cross_entropy, categorical_cross_entropy, hinge, poisson.",
+        help="squared_error, squared_error_sum, half_squared_error, absolute_error, "
+        "huber(delta=1), quantile(q=0.5), binary_cross_entropy, categorical_cross_entropy, "
+        "hinge, poisson.",
     ),
     option(
         "Network", "--report", metavar="NAME", help="Show this loss in place of the one minimised."
@@ -152,7 +153,8 @@ _RUN: list[Callable[[Any], Any]] = [
         "--patience",
         type=WHOLE,
         metavar="EPOCHS",
-        help="Stop after more epochs than this without gain in the loss (held out, if there is one).",
+        help="Stop after more epochs than this without gain in the loss (held out, if there is "
+        "one).",
     ),
     option(
         "Training", "--tolerance", type=REAL, metavar="X", default=1e-4, help="Least gain. [0.0001]"

@@ -31,6 +31,7 @@ class Labels:
     aliases: dict[str, tuple[Formula, Node]]
     variables: dict[Node, str]
     gradients: dict[str, Node]
+    before_loss: list[Node]
     old: dict[Node, Node] = field(default_factory=dict[Node, Node])
 
     @cached_property
@@ -45,7 +46,7 @@ class Labels:
 
 
 def label_values(traced: Traced) -> Labels:
-    """Names for all values of a step; the longest formulas are cut by names t1, t2, …"""
+    """Names for all values of a step; t1, t2 and so on cut the longest formulas."""
     letter = "L" if traced.loss == "loss" else traced.loss
     formulas: dict[Node, Formula | str] = {}
     names: dict[Node, str] = {}
@@ -71,6 +72,7 @@ def label_values(traced: Traced) -> Labels:
         aliases,
         {node: name for name, node in {**traced.arguments, **traced.forward}.items()},
         traced.gradients,
+        topological_order([traced.forward[traced.loss]]),
         {node: traced.arguments[name] for name, node in traced.updates.items()
          if name in traced.arguments},
     )  # fmt: skip

@@ -39,7 +39,8 @@ Array = NDArray[Any]
 class Training:
     """All that a run is determined by, and the parts of it that a step is made of.
 
-    ``recorded`` are the losses that a saved run wrote down, epoch by epoch, if there are any.
+    ``recorded`` are the losses that a saved run wrote down, epoch by epoch, if there are any;
+    ``kept`` is the epoch whose parameters it kept, where that is not the last.
     """
 
     prepared: Prepared
@@ -49,6 +50,7 @@ class Training:
     schedule: Schedule
     batches: Batches
     recorded: Array | None = None
+    kept: int | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -117,8 +119,10 @@ def training_of_model(folder: str | Path) -> Training:
             f"The data {record['data']} has changed since the model in {folder} was trained on it, "
             "so its training cannot be done again. Restore the data."
         )
-    losses = model.history["loss"] if "loss" in model.history else None
-    return _training(prepared, None if losses is None else np.asarray(losses))
+    recorded = np.asarray(model.history["loss"]) if len(model.history) else None
+    best = record["best_epoch"]
+    kept = None if best is None or best == record["epochs"] - 1 else int(best)
+    return replace(_training(prepared, recorded), kept=kept)
 
 
 def _training(prepared: Prepared, recorded: Array | None = None) -> Training:
@@ -195,6 +199,15 @@ def _run_until(training: Training, epoch: int) -> Run:
 
 
 def _notes(training: Training, run: Run, epoch: int) -> tuple[str, ...]:
+    """What there is to say of training again."""
+    kept = training.kept
+    if kept is None:
+        return _compared(training, run, epoch)
+    of_kept = f"The model kept is the one after epoch {kept:,}, the best on the rows held out."
+    return (*_compared(training, run, epoch), of_kept)
+
+
+def _compared(training: Training, run: Run, epoch: int) -> tuple[str, ...]:
     """Whether training again gave the losses that were written down the first time."""
     if training.recorded is None or not epoch:
         return ()
@@ -202,10 +215,11 @@ def _notes(training: Training, run: Run, epoch: int) -> tuple[str, ...]:
     if np.array_equal(again, recorded, equal_nan=True):
         return ("Trained again up to this epoch; every loss is the one recorded, to the last bit.",)
     worst = float(np.nanmax(np.abs(again - recorded) / np.maximum(np.abs(recorded), 1e-300)))
-    return (
+    note = (
         "Trained again up to this epoch; the losses differ from those recorded by up to "
-        f"{worst:.1e} of their size, as another machine or version rounds otherwise.",
+        f"{worst:.1e} of their size, as another machine or version rounds otherwise."
     )
+    return (note,)
 
 
 class _Steps:

@@ -57,8 +57,8 @@ def _cells(derivation: Derivation, program: Program) -> Iterator[Cell]:
         (
             f"# {derivation.title}: a {sizes} network by hand\n\n"
             "Every line of the forward pass, the backward pass and the update, written with NumPy "
-            f"alone. What is made small is the {moment.network.criterion.measures}; the optimiser is "
-            f"{optimizer.name.replace('_', ' ')}."
+            f"alone. What is made small is the {moment.network.criterion.measures}; "
+            f"the optimiser is {optimizer.name.replace('_', ' ')}."
         ),
     )
     yield "code", program.imports
@@ -97,15 +97,13 @@ def _first_step(program: Program) -> Iterator[Cell]:
 
 def _prose(line: Line) -> str:
     step = line.step
-    parts = [f"$${step.formula.latex}$$"]
+    paragraphs = [f"$${step.formula.latex}$$"]
     if step.why:
-        parts.append(step.why)
+        paragraphs.append(step.why)
     if step.shape and step.part != UPDATE:
-        parts.append(f"For one element: ${step.index_formula.latex}$")
-    parts.extend(
+        paragraphs.append(f"For one element: ${step.index_formula.latex}$")
+    rules = [
         f"- {rule.name}: ${rule.operation.latex}$, so ${rule.gradient.latex}$"
         for rule in step.rules
-    )
-    return "\n\n".join(parts[: 3 - (not step.why)]) + "".join(
-        f"\n{'' if i else chr(10)}{text}" for i, text in enumerate(parts[3 - (not step.why) :])
-    )
+    ]
+    return "\n\n".join([*paragraphs, *(["\n".join(rules)] if rules else [])])

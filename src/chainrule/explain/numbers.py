@@ -197,7 +197,8 @@ def shown(value: Any, digits: int = 4) -> Formula:
     number = np.asarray(value)[()]
     if number.dtype.kind != "f" or not np.isfinite(number):
         return scalar_formula(number)
-    return scalar_formula(np.float64(f"{float(number):.{digits}g}"))
+    # A zero has no sign here.
+    return scalar_formula(np.float64(f"{float(number) + 0.0:.{digits}g}"))
 
 
 def index_text(place: Sequence[int]) -> str:

@@ -158,24 +158,30 @@ class Coder:
         return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
     def negative(self, node: Node, operands: Sequence[Node]) -> Code:
+        """``-x``."""
         return f"-{_within(self._reference(operands[0]), _PRODUCT)}", _UNARY
 
     def logical_not(self, node: Node, operands: Sequence[Node]) -> Code:
+        """``~x``."""
         return f"~{_within(self._reference(operands[0]), _UNARY)}", _UNARY
 
     def square(self, node: Node, operands: Sequence[Node]) -> Code:
+        """``x ** 2``."""
         return f"{_within(self._reference(operands[0]), _POWER + 1)} ** 2", _POWER
 
     def power(self, node: Node, operands: Sequence[Node]) -> Code:
+        """``a ** b``."""
         base, exponent = (self._reference(each) for each in operands)
         return f"{_within(base, _POWER + 1)} ** {_within(exponent, _POWER)}", _POWER
 
     def transpose(self, node: Node, operands: Sequence[Node]) -> Code:
+        """``x.T``."""
         inner = _within(self._reference(operands[0]), _ATOM)
         axes = node.attributes["axes"]
         return (f"{inner}.T" if axes == (1, 0) else f"{inner}.transpose({axes})"), _ATOM
 
     def reduction(self, node: Node, operands: Sequence[Node]) -> Code:
+        """Write np.sum(x, axis=0) and the like."""
         axis, keepdims = node.attributes["axis"], node.attributes["keepdims"]
         axes = (axis,) if isinstance(axis, int) else axis
         more: list[str] = []
@@ -186,6 +192,7 @@ class Coder:
         return self._call(_REDUCTIONS[node.primitive.name], operands, *more)
 
     def normaliser(self, node: Node, operands: Sequence[Node]) -> Code:
+        """Write softmax(x, axis=1) and the like."""
         (axis,) = node.attributes["axis"]
         more = [f"axis={axis}"]
         if "keepdims" in node.attributes:
@@ -193,19 +200,23 @@ class Coder:
         return self._call(node.primitive.name, operands, *more)
 
     def cumsum(self, node: Node, operands: Sequence[Node]) -> Code:
+        """``np.cumsum(x, axis=0)``."""
         return self._call("np.cumsum", operands, f"axis={node.attributes['axis']}")
 
     def einsum(self, node: Node, operands: Sequence[Node]) -> Code:
+        """``np.einsum(...)``."""
         arguments = ", ".join(self._reference(each)[0] for each in operands)
         return f'np.einsum("{node.attributes["subscripts"]}", {arguments})', _ATOM
 
     def broadcast(self, node: Node, operands: Sequence[Node]) -> Code:
+        """``np.broadcast_to(x, shape)``."""
         inner = self._reference(operands[0])[0]
         if operands[0].size == 1 and not operands[0].ndim:
             return f"np.full({self.shape(node)}, {inner})", _ATOM
         return f"np.broadcast_to({inner}, {self.shape(node)})", _ATOM
 
     def reshape(self, node: Node, operands: Sequence[Node]) -> Code:
+        """Write np.reshape(x, shape), or an index with None."""
         inner = _within(self._reference(operands[0]), _ATOM)
         old, new = operands[0].shape, node.shape
         if 1 not in old and tuple(size for size in new if size != 1) == old and old:
@@ -214,16 +225,19 @@ class Coder:
         return f"np.reshape({inner}, {self.shape(node)})", _ATOM
 
     def cast(self, node: Node, operands: Sequence[Node]) -> Code:
+        """``x.astype(dtype)``."""
         dtype = f"np.{np.dtype(node.attributes['dtype']).name}"
         if not node.ndim:
             return f"{dtype}({self._reference(operands[0])[0]})", _ATOM
         return f"{_within(self._reference(operands[0]), _ATOM)}.astype({dtype})", _ATOM
 
     def concatenate(self, node: Node, operands: Sequence[Node]) -> Code:
+        """``np.concatenate([a, b], axis=0)``."""
         arrays = ", ".join(self._reference(each)[0] for each in operands)
         return f"np.concatenate([{arrays}], axis={node.attributes['axis']})", _ATOM
 
     def getitem(self, node: Node, operands: Sequence[Node]) -> Code:
+        """``x[index]``."""
         array, *indices = operands
         waiting = iter(indices)
         parts: list[str] = []
@@ -240,6 +254,7 @@ class Coder:
         return f"{_within(self._reference(array), _ATOM)}[{', '.join(parts)}]", _ATOM
 
     def same(self, node: Node, operands: Sequence[Node]) -> Code:
+        """Write x, which the program has as it is."""
         return self._reference(operands[0])
 
 

@@ -82,12 +82,13 @@ class Paths:
         if self.total == self.value:
             return "The sum of the paths is the gradient to the last bit."
         unit = math.ulp(self.value) or math.ulp(0.0)
-        count = abs(self.total - self.value) / unit
+        count = round(abs(self.total - self.value) / unit)
+        units = f"{count:,} unit{'' if count == 1 else 's'} in the last place"
         size = math.fsum(abs(path.product) for path in self.paths)
         return (
             f"The sum of the paths is {self.total!r}, the gradient {self.value!r}: they differ by "
-            f"{abs(self.total - self.value):.1e} ({count:,.0f} units in the last place), the "
-            f"rounding of sums and products done in another order (terms of size {size:.2g})."
+            f"{abs(self.total - self.value):.1e} ({units}), the rounding of sums and products done "
+            f"in another order (terms of size {size:.2g})."
         )
 
 

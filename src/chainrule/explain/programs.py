@@ -195,7 +195,7 @@ class Program:
         if self.rate_when != "once":
             lines.append(f"learning_rate = {self.rate}")
         if not batches.whole:
-            lines += ["start = 0", "order = np.arange(len(X_all))"]
+            lines += ["start = 0", f"batch_size = {batches.size}", "order = np.arange(len(X_all))"]
             if batches.shuffle:
                 block = batches.block_length
                 lines[-1:] = [
@@ -203,7 +203,7 @@ class Program:
                     f"rng = np.random.default_rng([{batches.seed}, 1, 0])",
                     "order = rng.permuted(orders, axis=1)[0]",
                 ]
-            lines += [f"rows = order[:{batches.size}]", "X, y = X_all[rows], y_all[rows]"]
+            lines += ["rows = order[start:start + batch_size]", "X, y = X_all[rows], y_all[rows]"]
             lines += ["n = len(X)"] if self.needs_n else []
         return "\n".join([*lines, *self._masks()])
 

@@ -97,8 +97,8 @@ def _between(labels: Labels, variable: Node) -> list[Node]:
     named = set(labels.variables)
     reached = {variable}
     found: list[Node] = []
-    for node in labels.notation.order:
-        if labels.parts[node] != "forward" or node is variable:
+    for node in labels.before_loss:
+        if node is variable:
             continue
         if any(operand in reached for operand in node.inputs):
             found.append(node)

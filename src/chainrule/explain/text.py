@@ -138,7 +138,7 @@ def _step(derivation: Derivation, step: Step, whole: bool) -> Iterator[Line]:
         yield from _values(step.value, whole)
 
 
-def _values(value, whole: bool) -> Iterator[Line]:
+def _values(value: NDArray[Any], whole: bool) -> Iterator[Line]:
     for line in aligned(rows_of(value, whole=whole)):
         yield f"        {line}", ""
 

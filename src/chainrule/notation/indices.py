@@ -15,6 +15,7 @@ from chainrule.notation.expressions import Equation, Notation
 from chainrule.notation.formulas import (
     ELLIPSIS,
     Big,
+    Call,
     Formula,
     Index,
     Letter,
@@ -176,6 +177,21 @@ class _Elements:
         symbol = {"sum": "Σ", "prod": "Π"}.get(node.primitive.name, node.primitive.name)
         return Big(symbol, parts=(body, *running)) if running else body
 
+    def softmax(self, node: Node, index: Indices, level: int) -> Formula:
+        """exp(x[n,k]) / Σⱼ exp(x[n,j]); for its logarithm x[n,k] − log(Σⱼ exp(x[n,j]))."""
+        (x,) = node.inputs
+        below = list(index)
+        axes: tuple[int, ...] = node.attributes["axis"]
+        for axis in axes:
+            below[axis] = self.letter()
+        running = [below[axis] for axis in axes]
+        top = self.element(x, index, level)
+        powers = Call("exp", parts=(self.element(x, tuple(below), level),))
+        total = Big("Σ", parts=(powers, *running))
+        if node.primitive.name == "log_softmax":
+            return infix("−", top, Call("log", parts=(total,)))
+        return infix("/", Call("exp", parts=(top,)), total)
+
     def running_sum(self, node: Node, index: Indices, level: int) -> Formula:
         (x,) = node.inputs
         axis: int = node.attributes["axis"]
@@ -249,10 +265,12 @@ _WRITERS: dict[str, _Writer] = {
     "einsum": _Elements.einsum,
     "getitem": _Elements.getitem,
     "matmul": _Elements.matmul,
+    "log_softmax": _Elements.softmax,
     "max": _Elements.reduction,
     "min": _Elements.reduction,
     "prod": _Elements.reduction,
     "reshape": _Elements.reshape,
+    "softmax": _Elements.softmax,
     "stop_gradient": _Elements.elementwise,
     "sum": _Elements.reduction,
     "transpose": _Elements.transpose,
