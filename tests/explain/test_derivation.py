@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from chainrule.explain import Derivation
 from chainrule.explain.moments import Moment, moment_of, training_of
 from chainrule.explain.numbers import index_text
 from chainrule.interpreter import evaluate_nodes
-from chainrule.training.optimizers import gradient_descent
+from chainrule.training.optimizers import adam, gradient_descent
 
 from .conftest import derived, recipe
 
@@ -179,3 +181,50 @@ def test_the_state_after_all_epochs_is_the_trained_one(tmp_path):
     trained = training.prepared.train().run.state.parameters
     for name, value in moment_of(training, 40).parameters.items():
         np.testing.assert_array_equal(value, trained[name])
+
+
+def test_gradients_that_are_constants_or_given():
+    derivation = Derivation.of(
+        lambda w, x, b: np.sum(w * x) + np.sum(b), np.array([1.0, 2.0]), np.ones(2), np.zeros(3)
+    )
+    assert str(derivation["d_loss_w"].formula) == "∂L/∂w = x"
+    assert str(derivation["d_loss_b"].formula) == "∂L/∂b = broadcast(1, (3,))"
+    np.testing.assert_array_equal(derivation["d_loss_b"].value, np.ones(3))
+    for name in ("w[1]", "b[2]", "x[0]"):
+        paths = derivation.why(name).paths
+        assert paths is not None
+        assert paths.value == paths.total
+        assert len(paths.paths) == 1
+
+
+def test_a_graph_too_large_is_refused():
+    def deep(x):
+        for _ in range(2100):
+            x = np.tanh(x)
+        return x
+
+    with pytest.raises(SettingError, match=r"deep has .* steps, and at most 2,000 are explained"):
+        Derivation.of(deep, 1.0)
+
+
+def test_a_large_network_is_explained_quickly_and_in_little_memory():
+    network = Network([784, 128, 10], activation="relu", loss="categorical_cross_entropy")
+    rng = np.random.default_rng(0)
+    X, y = rng.random((64, 784)), np.eye(10)[rng.integers(10, size=64)]
+    optimizer = adam()
+    parameters = network.initialize(0)
+    memory = optimizer.initialize(parameters)
+    moment = Moment(network, parameters, X, y, optimizer=optimizer, memory=memory)
+    began = time.process_time()
+    derivation = Derivation.of_moment(moment)
+    text = derivation.to_text()
+    lines = list(derivation.why("W1[300,60]").lines())
+    assert time.process_time() - began < 2
+    tracemalloc.start()
+    Derivation.of_moment(moment).to_text()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200e6
+    assert len(text.splitlines()) < 300
+    assert derivation.number("W1_new[783,127]").value == derivation["W1_new"].value[783, 127]
+    assert lines[-1][0].startswith("The sum of the paths is")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainrule.cli.report import finite
 from chainrule.cli.screen import Plain, output_to
 from chainrule.cli.training import recipe_from
 from chainrule.data import BUILTIN_NAMES
@@ -93,4 +94,4 @@ def _print(output: Plain | Console, lines: Any) -> None:
 
 
 def _print_json(data: Any) -> None:
-    print(json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False))
+    print(json.dumps(finite(data), ensure_ascii=False, indent=2, allow_nan=False))

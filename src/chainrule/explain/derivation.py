@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from chainrule.errors import SettingError
 from chainrule.explain.labels import BACKWARD, FORWARD, UPDATE, Labels, label_values
-from chainrule.explain.moments import Moment
+from chainrule.explain.moments import Moment, moment_of, training_of_model
 from chainrule.explain.numbers import Cell, Element, element_of, index_text
 from chainrule.explain.reasons import reason
 from chainrule.explain.rules import Applied, rules_of
+from chainrule.explain.steps import Given, Step
 from chainrule.explain.tracing import Traced, trace_function, trace_step
 from chainrule.graph import Node
 from chainrule.interpreter import evaluate_nodes
@@ -28,55 +29,12 @@ from chainrule.notation.indices import element_equation
 if TYPE_CHECKING:
     from chainrule.explain.why import Why
 
-__all__ = ["PARTS", "Derivation", "Given", "Step"]
+__all__ = ["PARTS", "Derivation"]
 
 Array = NDArray[Any]
 PARTS = (FORWARD, BACKWARD, UPDATE)
 _MOST_STEPS = 2000
 _NUMBER = re.compile(r"\s*([^\[\]]+?)\s*(?:\[([-\d\s,]*)\])?\s*")
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a derivation starts from: its name, its name as a formula, and its value."""
-
-    name: str
-    node: Node
-    label: Formula
-    value: Array
-
-
-@dataclass(frozen=True)
-class Step:
-    """One line of a derivation.
-
-    ``name``     the value's name in a program, ``label`` in formulas
-    ``part``     forward, backward or update
-    ``formula``  the equation over named values, and ``index_formula`` that of one element
-    ``rules``    the rules of calculus behind a backward step, from the loss's side on
-    ``why``      a sentence on the step
-    ``value``    the numbers
-    ``inputs``   the names of the values that the formula is written over
-    ``source``   the line of the program that it comes from, where that is the user's own
-    """
-
-    name: str
-    part: str
-    node: Node
-    label: Formula
-    formula: Formula
-    index_formula: Formula
-    rules: tuple[Applied, ...]
-    why: str
-    value: Array
-    inputs: tuple[str, ...]
-    source: str | None
-    is_alias: bool = False
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the value."""
-        return self.value.shape
 
 
 class Derivation:
@@ -122,6 +80,15 @@ class Derivation:
         """The derivation of one step of a network's training."""
         return cls(trace_step(moment), moment, title)
 
+    @classmethod
+    def of_model(cls, folder: str | Path, epoch: int | None = None, batch: int = 0) -> Derivation:
+        """The derivation of a step in the training of a saved model; by default in its last epoch.
+
+        Raises ModelFileError where the model or its data cannot be had, and SettingError for an
+        epoch or batch that its training did not have.
+        """
+        return cls.of_moment(moment_of(training_of_model(folder), epoch, batch), Path(folder).name)
+
     def _evaluate(self) -> dict[Node, Array]:
         nodes = list(self.labels.notation.labels)
         with np.errstate(all="ignore"):
@@ -146,14 +113,14 @@ class Derivation:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """All steps, each after those it needs."""
-        found: list[Step] = []
-        aliases: dict[Node, list[tuple[str, Formula]]] = {}
+        second: dict[Node, list[Step]] = {}
         for name, (label, node) in self.labels.aliases.items():
-            aliases.setdefault(node, []).append((name, label))
+            second.setdefault(node, []).append(self._alias(name, label, node))
+        found: list[Step] = []
+        for given in self.given:
+            found += second.get(given.node, [])
         for equation in self.labels.notation.equations():
-            found.append(self._step(equation))
-            for name, label in aliases.get(equation.node, ()):
-                found.append(self._alias(found[-1], name, label))
+            found += [self._step(equation), *second.get(equation.node, [])]
         return tuple(sorted(found, key=lambda step: PARTS.index(step.part)))
 
     def _step(self, equation: Equation) -> Step:
@@ -170,7 +137,7 @@ class Derivation:
             node=node,
             label=equation.left,
             formula=equation.formula,
-            index_formula=element_equation(self.labels.notation, node).formula,
+            index_formula=self._index_formula(equation),
             rules=rules,
             why=reason(self, node, name, part, variable),
             value=self.values[node],
@@ -178,16 +145,29 @@ class Derivation:
             source=_source(node) if part == FORWARD and self.moment is None else None,
         )
 
-    def _alias(self, step: Step, name: str, label: Formula) -> Step:
+    def _index_formula(self, equation: Equation) -> Formula:
+        if not equation.node.inputs:
+            return equation.formula
+        return element_equation(self.labels.notation, equation.node).formula
+
+    def _alias(self, name: str, label: Formula, node: Node) -> Step:
         """A second name of the same numbers."""
-        equal = Equality(parts=(label, step.label))
+        first = self.labels.names[node]
+        equal = Equality(parts=(label, self.labels.notation.labels[node]))
         variable = self._variable(name)
-        why = f"The same numbers as {step.name}."
-        rules = () if variable is None else tuple(rules_of(self.labels, variable))
-        part = BACKWARD if name.startswith(f"d_{self.loss}_") else step.part
-        inputs = (step.name,)
         return Step(
-            name, part, step.node, label, equal, equal, rules, why, step.value, inputs, None, True
+            name=name,
+            part=self.labels.parts[node] if variable is None else BACKWARD,
+            node=node,
+            label=label,
+            formula=equal,
+            index_formula=equal,
+            rules=() if variable is None else tuple(rules_of(self.labels, variable)),
+            why=f"The same numbers as {first}.",
+            value=self.values[node],
+            inputs=(first,),
+            source=None,
+            is_alias=True,
         )
 
     def _variable(self, name: str) -> Node | None:

@@ -36,8 +36,20 @@ class Labels:
 
     @cached_property
     def by_gradient(self) -> dict[Node, str]:
-        """The name of the value that a gradient is by."""
-        return {node: name for name, node in reversed(self.gradients.items())}
+        """The name of the value that a gradient is by; none for one that is a forward value too."""
+        own = reversed(self.gradients.items())
+        return {node: name for name, node in own if self.parts.get(node) == BACKWARD}
+
+    @cached_property
+    def back(self) -> frozenset[Node]:
+        """The gradients, and the values named on the way that are computed from gradients."""
+        found = set(self.by_gradient)
+        for node in self.notation.order:
+            if self.parts[node] != BACKWARD or node not in self.names:
+                continue
+            if any(operand in found for operand in self.notation.named_inputs(node)):
+                found.add(node)
+        return frozenset(found)
 
     @cached_property
     def nodes(self) -> dict[Formula, Node]:

@@ -13,7 +13,8 @@ from chainrule.explain.text import TITLES, heading_of
 from chainrule.explain.values import largest_place, rows_of, short_number
 
 if TYPE_CHECKING:
-    from chainrule.explain.derivation import Derivation, Step
+    from chainrule.explain.derivation import Derivation
+    from chainrule.explain.steps import Step
 
 __all__ = ["to_display", "to_latex"]
 

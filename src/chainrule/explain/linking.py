@@ -32,10 +32,10 @@ def simplified(values: Mapping[str, Node], arguments: set[Node]) -> dict[str, No
 
     Formulas are rearranged only so that a reader knows them: x · (1 / n) stands as x / n. That may
     change the last digit of a number, and nothing else. ``values`` are in an order in which each
-    comes after those it needs; the same node may have several names. Values that turn out to be
-    constants are left out.
+    comes after those it needs; the same node may have several names. A value that turns out to be
+    a constant is a node of its own, and others say its number.
     """
-    constants: set[Node] = set()
+    constants: dict[Node, Node] = {}
     while True:
         opaque: dict[Node, Node] = {}
         for name, node in values.items():
@@ -45,11 +45,10 @@ def simplified(values: Mapping[str, Node], arguments: set[Node]) -> dict[str, No
         simple = simplify(_changed(list(apart.values()), _FIRST))
         for _ in range(2):
             simple = simplify(_changed(simple, _THEN))
-        more = {node for node, by in zip(apart, simple, strict=True) if by.is_constant}
+        more = {node: by for node, by in zip(apart, simple, strict=True) if by.is_constant}
         if not more:
-            return _linked(values, opaque, dict(zip(apart, simple, strict=True)))
-        # What is the same for all arguments needs no name: others say its number.
-        constants |= more
+            return _linked(values, opaque, dict(zip(apart, simple, strict=True)), constants)
+        constants.update((node, _copied(by)) for node, by in more.items())
 
 
 def _apart(values: Mapping[str, Node], opaque: Mapping[Node, Node]) -> dict[Node, Node]:
@@ -64,16 +63,23 @@ def _apart(values: Mapping[str, Node], opaque: Mapping[Node, Node]) -> dict[Node
     return apart
 
 
+def _copied(node: Node) -> Node:
+    """The same constant as a node that nothing else uses."""
+    return Node(node.primitive, node.inputs, node.attributes, node.shape, node.dtype)
+
+
 def _linked(
-    values: Mapping[str, Node], opaque: Mapping[Node, Node], simple: Mapping[Node, Node]
+    values: Mapping[str, Node],
+    opaque: Mapping[Node, Node],
+    simple: Mapping[Node, Node],
+    constants: Mapping[Node, Node],
 ) -> dict[str, Node]:
     """The simple expressions with the values in place of the arguments that stand for them."""
     made: dict[Node, Node] = {}
     found: dict[str, Node] = {}
     for name, value in values.items():
         if value not in simple:
-            if not value.is_constant and value.primitive.kind == "leaf":
-                found[name] = value
+            found[name] = constants.get(value, value)
             continue
         for node in topological_order([simple[value]], made):
             made[node] = node.with_inputs(tuple(made[operand] for operand in node.inputs))

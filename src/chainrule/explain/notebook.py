@@ -65,7 +65,7 @@ def _cells(derivation: Derivation, program: Program) -> Iterator[Cell]:
     if program.functions:
         yield "markdown", "Functions that NumPy lacks"
         yield "code", "\n\n\n".join(program.functions)
-    yield "markdown", "## Data"
+    yield "markdown", "## Data\n\nThe training rows, as numbers that the network takes."
     yield "code", program.data
     yield "markdown", "## Parameters\n\nThe weights and biases to start from."
     yield "code", program.parameters

@@ -144,7 +144,11 @@ def named_element(label: Formula, node: Node, place: Place) -> Formula:
 
 
 def element_of(labels: Labels, values: Mapping[Node, Array], node: Node, place: Place) -> Element:
-    """One number of a value, with the numbers put in."""
+    """One number of a value, with the numbers put in; what is given has no formula."""
+    name = named_element(labels.notation.labels[node], node, place)
+    value = float(values[node][place])
+    if not node.inputs:
+        return Element(node, place, value, name, None, None, ())
     expansion = Expansion(labels, node, place)
     cells: dict[Cell, None] = {}
 
@@ -158,8 +162,6 @@ def element_of(labels: Labels, values: Mapping[Node, Array], node: Node, place: 
     except NoElement:
         numbers = indexed = None
         cells = dict.fromkeys(_whole(labels, node))
-    name = named_element(labels.notation.labels[node], node, place)
-    value = float(values[node][place])
     return Element(node, place, value, name, indexed, numbers, tuple(cells))
 
 

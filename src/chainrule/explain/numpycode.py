@@ -212,7 +212,8 @@ class Coder:
         """``np.broadcast_to(x, shape)``."""
         inner = self._reference(operands[0])[0]
         if operands[0].size == 1 and not operands[0].ndim:
-            return f"np.full({self.shape(node)}, {inner})", _ATOM
+            dtype = "" if node.dtype == np.bool_ else f", dtype=np.{node.dtype.name}"
+            return f"np.full({self.shape(node)}, {inner}{dtype})", _ATOM
         return f"np.broadcast_to({inner}, {self.shape(node)})", _ATOM
 
     def reshape(self, node: Node, operands: Sequence[Node]) -> Code:

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.errors import SettingError
 from chainrule.explain.factors import factor_text
-from chainrule.explain.labels import BACKWARD
 from chainrule.explain.numbers import Cell
 from chainrule.gradient import pull_back
 from chainrule.graph import Node, argument, topological_order
@@ -25,7 +23,7 @@ from chainrule.interpreter import evaluate_nodes
 if TYPE_CHECKING:
     from chainrule.explain.derivation import Derivation
 
-__all__ = ["Factor", "Path", "Paths", "is_backward", "parts_of", "paths_of"]
+__all__ = ["Factor", "Path", "Paths", "parts_of", "paths_of", "rest_of"]
 
 Array = NDArray[Any]
 _MOST_PATHS = 20_000
@@ -102,7 +100,7 @@ class _Local:
         made: dict[Node, Node] = dict(stand_in)
         for each in topological_order([node], made):
             made[each] = each.with_inputs(tuple(made[x] for x in each.inputs))
-        self.parents = [x for x in inputs if is_backward(derivation, x)]
+        self.parents = [x for x in inputs if x in derivation.labels.back]
         self.values = {stand_in[x]: derivation.values[x] for x in inputs}
         self.upstream = argument("g", node.shape, node.dtype)
         self.pulled = pull_back(
@@ -131,16 +129,6 @@ class _Local:
                 inner = tuple(int(i) for i in at)
                 if found[inner]:
                     yield (parent, inner), float(found[inner])
-
-
-def is_backward(derivation: Derivation, node: Node) -> bool:
-    """Whether a named value is a gradient, or made of gradients on the way back."""
-    labels = derivation.labels
-    return node in labels.by_gradient or (
-        labels.parts[node] == BACKWARD
-        and node in labels.names
-        and any(is_backward(derivation, x) for x in labels.notation.named_inputs(node))
-    )
 
 
 class _Search:
@@ -207,18 +195,25 @@ class _Search:
 
 def parts_of(derivation: Derivation, cell: Cell) -> list[tuple[Cell, Factor]]:
     """The gradients that a gradient is computed from directly, each with its factor."""
-    return _Search(derivation).after(cell)
+    return _Search(derivation).after(cell) if cell[0] in derivation.labels.back else []
+
+
+def rest_of(derivation: Derivation, cell: Cell) -> float:
+    """What a gradient has beside its terms of other gradients: a penalty's own part."""
+    if cell[0] not in derivation.labels.back:
+        return 0.0
+    local = _Local(derivation, cell[0])
+    return float(local.rest()[cell[1]]) if local.parents else 0.0
 
 
 def paths_of(derivation: Derivation, cell: Cell) -> Paths:
-    """The paths from a gradient to the loss.
-
-    Raises SettingError for a number that is no gradient.
-    """
+    """The paths from a gradient to the loss."""
     node, place = cell
-    if not is_backward(derivation, node):
-        raise SettingError(f"{derivation.cell_name(cell)} is no gradient, so no paths lead to it.")
-    found = list(_Search(derivation).paths(cell))
+    value = float(derivation.values[node][place])
+    if node not in derivation.labels.back:  # a value of the forward pass is the gradient too
+        found = [Path((cell,), (), value)]
+    else:
+        found = list(_Search(derivation).paths(cell))
     kept = [path for path in found if path.product != 0]
     kept.sort(key=lambda path: -abs(path.product))
-    return Paths(float(derivation.values[node][place]), tuple(kept), len(found) - len(kept))
+    return Paths(value, tuple(kept), len(found) - len(kept))

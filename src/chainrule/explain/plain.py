@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from chainrule.explain.text import heading_of
 
 if TYPE_CHECKING:
-    from chainrule.explain.derivation import Derivation, Given, Step
+    from chainrule.explain.derivation import Derivation
+    from chainrule.explain.steps import Given, Step
 
 __all__ = ["numbers_as_data", "to_json"]
 

@@ -25,7 +25,8 @@ from chainrule.explain.tracing import memory_name
 from chainrule.pytrees import flatten
 
 if TYPE_CHECKING:
-    from chainrule.explain.derivation import Derivation, Step
+    from chainrule.explain.derivation import Derivation
+    from chainrule.explain.steps import Step
 
 __all__ = ["Program", "program_of"]
 

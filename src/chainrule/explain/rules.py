@@ -104,14 +104,11 @@ def _between(labels: Labels, variable: Node) -> list[Node]:
             found.append(node)
             if node not in named:
                 reached.add(node)
-    return [node for node in found if _leads(node, found, named)]
-
-
-def _leads(node: Node, found: list[Node], named: set[Node]) -> bool:
-    """Whether an operation's result goes on into a named value."""
-    if node in named:
-        return True
-    return any(node in user.inputs and _leads(user, found, named) for user in found)
+    leading: set[Node] = set()
+    for node in reversed(found):
+        if node in named or any(node in user.inputs for user in found if user in leading):
+            leading.add(node)
+    return [node for node in found if node in leading]
 
 
 def why_backward(labels: Labels, variable: Node, name: str) -> str:

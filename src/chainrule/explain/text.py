@@ -18,7 +18,8 @@ from chainrule.explain.values import (
 )
 
 if TYPE_CHECKING:
-    from chainrule.explain.derivation import Derivation, Given, Step
+    from chainrule.explain.derivation import Derivation
+    from chainrule.explain.steps import Given, Step
 
 __all__ = ["Line", "heading_of", "lines_of", "to_text"]
 

@@ -226,7 +226,6 @@ def _simplified(traced: Traced) -> Traced:
         if node not in known:
             node.take_name("")
     forward, gradients, updates = (
-        {name: found[f"{i} {name}"] for name in group if f"{i} {name}" in found}
-        for i, group in enumerate(groups)
+        {name: found[f"{i} {name}"] for name in group} for i, group in enumerate(groups)
     )
     return Traced(traced.arguments, traced.values, forward, traced.loss, gradients, updates)

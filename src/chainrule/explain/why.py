@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.explain.labels import UPDATE
 from chainrule.explain.numbers import Cell, Element, element_of, index_text
-from chainrule.explain.paths import Factor, Path, Paths, is_backward, parts_of, paths_of
+from chainrule.explain.paths import Factor, Path, Paths, parts_of, paths_of, rest_of
 from chainrule.explain.text import heading_of
 from chainrule.explain.values import short_number
 
@@ -69,11 +69,10 @@ class Why:
 
     def _terms(self, whole: bool) -> Iterator[Line]:
         parts = self.parts
-        if len(parts) < 2:
+        if self.gradient is None or len(parts) < 2:
             return
-        name = self.formula_of(self.gradient) if self.gradient is not None else ""
         yield "", ""
-        yield f"{name} is a sum of {len(parts):,} terms, the largest first:", "bold"
+        yield self._heading(self.gradient, parts), "bold"
         for (node, place), factor in parts if whole else parts[:_SHOWN]:
             value = float(self.derivation.values[node][place])
             text = f"{factor.text} · " if factor.text else ""
@@ -87,6 +86,19 @@ class Why:
             )
         if len(parts) > _SHOWN and not whole:
             yield f"  … and {len(parts) - _SHOWN:,} more (--all)", "dim"
+        rest = rest_of(self.derivation, self.gradient)
+        if rest:
+            yield f"  {short_number(rest):>10}  the penalty's own part", ""
+
+    def _heading(self, gradient: Cell, parts: list[tuple[Cell, Factor]]) -> str:
+        name, count = self.formula_of(gradient), len(parts)
+        moment = self.derivation.moment
+        samples = {place[0] for (_, place), _ in parts if place}
+        if moment is not None and len(samples) == count:
+            n = len(moment.X)
+            zeros = f"; {n - count:,} of {n:,} are 0" if n > count else ""
+            return f"{name} is a sum over the samples, the largest first{zeros}:"
+        return f"{name} is a sum of {count:,} terms, the largest first:"
 
     def _sample(self, place: tuple[int, ...]) -> str:
         """Which row of the training data a term is of, where that is another number."""
@@ -233,7 +245,7 @@ def why(derivation: Derivation, text: str) -> Why:
         found = labels.gradients.get(value)
         if found is not None:
             gradient = (found, place)
-    if is_backward(derivation, node):
+    if node in labels.back:
         gradient = (node, place)
     elif gradient is not None:
         elements.append(element_of(labels, derivation.values, *gradient))
