@@ -39,3 +39,11 @@ def test_check_prints_what_the_readme_shows():
     result = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=README.parent)
     assert result.returncode == 1, result.stderr
     assert result.stdout == shown(f"chainrule check {path}")
+
+
+def test_explain_prints_what_the_readme_shows():
+    program = Path(sys.executable).with_name("chainrule")
+    command = [program, "explain", "xor", "--epoch", "731", "--why", "W1[0,1]"]
+    result = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == shown('chainrule explain xor --epoch 731 --why "W1[0,1]"')

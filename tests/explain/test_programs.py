@@ -13,6 +13,8 @@ import pytest
 from chainrule.check import check_program
 from chainrule.errors import SettingError
 from chainrule.explain.moments import training_of
+from chainrule.networks import ACTIVATIONS, LOSSES
+from chainrule.training.optimizers import OPTIMIZERS
 
 from .conftest import RECIPES, derived, executed, recipe
 
@@ -107,7 +109,7 @@ def test_it_runs_without_this_package(tmp_path):
     ("changes", "message"),
     [
         ({"optimizer": "lbfgs", "batch_size": None, "learning_rate": None}, "L-BFGS"),
-        ({"schedule": "adaptive"}, "cannot be written as a program"),
+        ({"schedule": "adaptive"}, "has no form in NumPy here"),
         ({"samples": 20_000, "epochs": 1}, "at most 20,000 are written"),
     ],
 )
@@ -115,3 +117,24 @@ def test_what_cannot_be_written_is_refused(tmp_path, changes, message):
     derivation = derived(training_of(recipe("adam with l2", tmp_path, **changes)), epoch=0)
     with pytest.raises(SettingError, match=message):
         derivation.to_python()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"activation": (name,)} for name in ACTIVATIONS),
+        *({"loss": name} for name in LOSSES if name != "categorical_cross_entropy"),
+        *({"optimizer": name} for name in OPTIMIZERS),
+        {"schedule": "step(every=2)"},
+        {"schedule": "inverse_scaling"},
+        {"clip_value": 0.01},
+        {"hidden": ()},
+    ],
+    ids=str,
+)
+def test_every_choice_can_be_written(tmp_path, changes):
+    few = {"samples": 16, "epochs": 6, "batch_size": 6, "hidden": (3,), **changes}
+    training = training_of(recipe("adam with l2", tmp_path, **few))
+    names, _ = executed(derived(training, epoch=2).to_python())
+    for name, value in training.prepared.train().run.state.parameters.items():
+        np.testing.assert_allclose(names[name], value, rtol=1e-12, atol=1e-12)

@@ -13,7 +13,8 @@ def rate_code(schedule: Schedule) -> tuple[str, str]:
 
     The second is "once", "epoch" or "step".
 
-    Raises SettingError for a schedule that looks at the losses, or that is the user's own.
+    Raises SettingError for warm-up, which is made of two schedules, for a schedule that looks at the
+    losses, and for the user's own.
     """
     s = schedule.settings
     t = "update" if s.get("unit") == "step" else "epoch"
@@ -34,7 +35,6 @@ def rate_code(schedule: Schedule) -> tuple[str, str]:
             t, when = f"epoch * {s['samples']}", "epoch"
         return f"{s['base']!r} / ({t} + 1) ** {s['power']!r}", when
     raise SettingError(
-        f"schedule={schedule.text!r} depends on more than the number of the epoch, so the run "
-        "cannot be written as a program. Use a constant, step, exponential, cosine or "
-        "inverse_scaling schedule."
+        f"schedule={schedule.text!r} has no form in NumPy here, so the run cannot be written as a "
+        "program. Use a constant, step, exponential, cosine or inverse_scaling schedule."
     )
