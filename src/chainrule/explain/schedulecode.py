@@ -13,8 +13,8 @@ def rate_code(schedule: Schedule) -> tuple[str, str]:
 
     The second is "once", "epoch" or "step".
 
-    Raises SettingError for warm-up, which is made of two schedules, for a schedule that looks at the
-    losses, and for the user's own.
+    Raises SettingError for warm-up, which is made of two schedules, for a schedule that looks at
+    the losses, and for the user's own.
     """
     s = schedule.settings
     t = "update" if s.get("unit") == "step" else "epoch"
