@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from chainrule.check.environment import Environment
 from chainrule.check.matrices import TracedMatrix
-from chainrule.graph import Node, argument, topological_order
+from chainrule.graph import Cut, Node, argument, topological_order
 from chainrule.interpreter import evaluate_nodes
 from chainrule.tracer import TracedArray, is_traced
 from chainrule.tracer.leaks import Context, recording
@@ -42,7 +42,8 @@ class Trace:
     node of what is there after the iteration; ``log`` every node once, in the order of computing;
     ``shown`` those that the program printed or took out as plain numbers. ``grown`` has the paths
     of plain whole numbers, which no node stands for, that the iteration made numbers with a
-    fraction of: a bias, perhaps, that begins as 0.
+    fraction of: a bias, perhaps, that begins as 0. ``cuts`` are where numbers went into something
+    that cannot be followed.
     """
 
     start: dict[str, Node]
@@ -51,6 +52,7 @@ class Trace:
     given: dict[Node, Any]
     shown: set[Node]
     grown: set[str] = field(default_factory=set[str])
+    cuts: list[Cut] = field(default_factory=list[Cut])
     _values: dict[Node, Any] = field(default_factory=dict[Node, Any])
     _order: list[Node] = field(default_factory=list[Node])
     _later: dict[frozenset[Node], set[Node]] = field(
@@ -178,7 +180,8 @@ class Iteration:
             block.__exit__(None, None, None)
         log = list(dict.fromkeys(self.log))
         grown = {path for path in self._whole & end.keys() if end[path].dtype.kind == "f"}
-        return Trace(self._start, end, log, dict(self._context.values), set(self._shown), grown)
+        given, shown = dict(self._context.values), set(self._shown)
+        return Trace(self._start, end, log, given, shown, grown, self._context.cuts)
 
 
 def _follow_mathematics(frame: FrameType) -> None:

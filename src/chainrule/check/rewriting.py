@@ -126,7 +126,7 @@ def _signs(source: Source, node: ast.expr) -> Iterator[_Change]:
 def _factors(source: Source, node: ast.expr) -> Iterator[_Change]:
     """One factor fewer, or another number."""
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        if not isinstance(node.value, bool):
+        if type(node.value) is not bool:
             own = source.of(node)
             for number in (2 * node.value, node.value / 2, node.value + 1, node.value - 1):
                 text = f"{number:g}"

@@ -18,6 +18,7 @@ __all__ = [
     "ancestors",
     "gradients_of",
     "is_step",
+    "lost_at",
     "roles_of",
     "takes_several_steps",
 ]
@@ -64,6 +65,19 @@ def ancestors(nodes: Sequence[Node]) -> set[Node]:
 def gradients_of(loss: Node, inputs: Sequence[Node]) -> list[Node]:
     """The gradients of the sum of a value's elements; of a loss there is one."""
     return pull_back([loss], [constant(np.ones(loss.shape, loss.dtype))], inputs)
+
+
+def lost_at(trace: Trace, roles: Roles, file: str) -> int | None:
+    """Where numbers made of the parameters went, before the loss, into what cannot be followed."""
+    assert roles.loss is not None
+    moving = trace.after({each.start for each in roles.parameters})
+    last = [node for node in trace.log if node in roles.forward and node is not roles.loss][-1:]
+    before = set(trace.log[: trace.log.index(last[0])]) if last else set[Node]()
+    for cut in trace.cuts:
+        where = [each.line for each in cut.source.positions if each.file == file]
+        if where and cut.node in moving and cut.node in before:
+            return where[-1] if len(where) == 1 else where[1]
+    return None
 
 
 def roles_of(trace: Trace, loss_name: str | None = None) -> Roles:

@@ -35,7 +35,7 @@ from chainrule.check.hooks import HOOK, with_hooks
 from chainrule.check.iteration import Iteration, Trace
 from chainrule.check.multiples import tolerance_of
 from chainrule.check.programs import Program, load_program
-from chainrule.check.roles import Roles, roles_of
+from chainrule.check.roles import Roles, lost_at, roles_of
 from chainrule.check.symmetry import equal_units
 from chainrule.check.truncation import cut_steps
 from chainrule.check.values import Value
@@ -200,6 +200,10 @@ class Watch:
             name = compared.loss or "the loss that was found"
             reason = f"no update is made of the gradient of {name}"
             return {"reason": compared.reason or reason}
+        lost = lost_at(trace, roles, self.file)
+        if compared.verdict in ("wrong", "not this loss") and lost is not None:
+            # What was lost of the loss is lost of its gradient too.
+            return {"reason": f"a function in {self.file}, line {lost}, cannot be followed"}
         return described(compared)
 
     def give_up(self, error: BaseException) -> None:

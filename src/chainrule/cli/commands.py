@@ -133,7 +133,7 @@ def show(model: Path, as_json: bool) -> None:
 @option(
     "Repair",
     "--repair-time",
-    type=_REAL,
+    type=REAL,
     metavar="SECONDS",
     default=10.0,
     help="Search that long for a repair of what is wrong; 0 for none. [10]",
