@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from chainrule.check import Check, check_program
-from chainrule.check.checking import unreadable
+from chainrule.check.checks import unreadable
 from chainrule.check.repairs import CAUSES
 from chainrule.cli import main
 from chainrule.errors import DataError

@@ -10,14 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chainrule.check.checking import Check, assert_backprop, check_program
+    from chainrule.check.checking import assert_backprop, check_program
+    from chainrule.check.checks import Check
 
 __all__ = ["Check", "assert_backprop", "check_program"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from chainrule.check import checking  # here, so that importing the package stays light
+        from chainrule.check import checking, checks  # here, so that importing stays light
 
-        return getattr(checking, name)
+        return getattr(checks if name == "Check" else checking, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

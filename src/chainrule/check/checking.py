@@ -1,4 +1,4 @@
-"""What a check of a program says: its gradients beside those of its loss, in plain data and words.
+"""Checking a program: it is run, and what its iterations came to is gathered in a `Check`.
 
 >>> from chainrule.check import check_program  # doctest: +SKIP
 >>> print(check_program("my_network.py").summary)  # doctest: +SKIP
@@ -9,190 +9,26 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from chainrule.check.checks import CANNOT_TELL, Check, Parameter, Value
 from chainrule.check.functions import file_and_call
-from chainrule.check.observations import Observation, observe
-from chainrule.check.programs import Place, Program, load_program
+from chainrule.check.observations import observe
+from chainrule.check.programs import Program, load_program
+from chainrule.check.reasons import LARGE_FOLDER, Limits, ending, reason
 from chainrule.check.repairs import Repairs, repairs_of
 from chainrule.check.sandbox import Ran, run_program, run_repairs
-from chainrule.errors import DataError, SettingError
+from chainrule.errors import SettingError
 
-__all__ = ["Check", "Parameter", "Value", "assert_backprop", "check_program", "unreadable"]
+__all__ = ["assert_backprop", "check_program"]
 
 _VERDICTS = ("exact", "constant factor", "sign convention", "not this loss", "wrong")
-_CANNOT_TELL = "cannot tell"
-_NO_LOSS = "no loss was found that the parameters have a part in"
-_NO_CHANGE = "an iteration changes nothing that the next one reads"
 _GIBIBYTE = 2**30
-_SEVERAL_STEPS = "an iteration takes several steps"
-_WHOLE = "a parameter is a whole number before its first step"
-_FEW_NAMES = 6
-_LONGEST_LINE = 100
 _LOADING = threading.Lock()  # what Python warns of in a program's text is silenced for all threads
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of the program, and whether its gradient is the loss's."""
-
-    name: str
-    right: bool
-
-
-@dataclass(frozen=True)
-class Value:
-    """A value on the way to the updates, and where its line stands in the user's file.
-
-    It is ``factor`` times the gradient of the loss by ``of``, which is "" where that has no name,
-    and None where the value is no gradient of the loss.
-    """
-
-    name: str
-    place: Place
-    text: str
-    of: str | None = None
-    factor: float = 1.0
-
-    def to_json(self) -> dict[str, Any]:
-        """The value as plain data."""
-        return {
-            "name": self.name,
-            **_place(self.place),
-            "text": self.text,
-            "of": self.of,
-            "factor": _finite(self.factor),
-        }
-
-
-@dataclass(frozen=True)
-class Check:
-    """What was found of a program's gradients.
-
-    ``verdict`` is exact, constant factor, sign convention, not this loss (but the one that
-    ``descends`` names), wrong, or cannot tell, and then ``reason`` says why. ``outcome`` is how the
-    program itself ended: ran, failed, exited, timed out, too much memory, too much output; or
-    unreadable, or cannot run where there is no `os.fork`.
-    ``first`` is the first wrong value; ``should_be`` says what it should be the gradient of ("" for
-    what has no name), where that was tried and puts every update right. ``never`` is a parameter
-    that is not updated though its gradient is there. ``notes`` are sentences about the run, and
-    ``observations`` what else keeps the program from learning, which does not change the verdict.
-    ``repairs`` are edits that were tried: with them every gradient is the loss's. ``program`` is
-    the text that was checked; None where it could not be read.
-    """
-
-    path: str
-    verdict: str
-    outcome: str
-    factor: float = 1.0
-    loss: str = ""
-    tolerance: float = 1e-7
-    ascends: bool = False
-    parameters: tuple[Parameter, ...] = ()
-    values: tuple[Value, ...] = ()
-    first: Value | None = None
-    should_be: str | None = None
-    never: str | None = None
-    descends: str | None = None
-    reason: str | None = None
-    notes: tuple[str, ...] = ()
-    seconds: float = 0.0
-    observations: tuple[Observation, ...] = ()
-    repairs: Repairs = field(default_factory=Repairs)
-    program: Program | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def exit_code(self) -> int:
-        """0 where the program goes down its loss's gradient, 1 where not, 2 where none can tell."""
-        return {"wrong": 1, "not this loss": 1, _CANNOT_TELL: 2}.get(self.verdict, 0)
-
-    @property
-    def summary(self) -> str:
-        """The verdict in one or two sentences."""
-        if self.verdict == _CANNOT_TELL:
-            return self.reason or "It cannot be told whether the gradients are right."
-        if self.verdict == "wrong":
-            return self._wrong()
-        loss, size = self.loss or "the loss", abs(self.factor)
-        alike = math.isclose(size, 1.0)
-        times = f"{size:.6g} times"
-        within = f"to within {self.tolerance:.0e}".replace("e-0", "e-")
-        rate = f"it acts like a learning rate {times} as large."
-        if self.verdict == "not this loss":
-            return (
-                f"The program shows {loss} and descends another loss: its gradients are those of "
-                f"{self.descends}. Show that one, or descend {loss}."
-            )
-        if self.verdict == "exact":
-            return f"{_all(len(self.parameters))} {loss}, {within}."
-        if self.verdict == "constant factor":
-            several = _all(len(self.parameters), f"{times} ")
-            return f"{several} {loss}, {within}. The direction is right: {rate}"
-        negative = _all(len(self.parameters), "the negatives of " if alike else f"−{times} ")
-        text = f"{negative} {loss}, {within}, and the steps are added: that goes downhill as well"
-        return f"{text}." if alike else f"{text}, and {rate}"
-
-    def _wrong(self) -> str:
-        loss = self.loss or "the loss"
-        wrong = [each.name for each in self.parameters if not each.right]
-        several = len(wrong) > 1
-        if self.never is not None and self.first is not None:
-            return (
-                f"{self.never} is never updated: {self.first.place} computes its gradient, which "
-                f"nothing uses: {self.first.text.strip()[:_LONGEST_LINE]}"
-            )
-        if self.first is not None:
-            first = self.first
-            text = f"The first wrong line is {first.place}: {first.text.strip()[:_LONGEST_LINE]}"
-            if wrong:
-                those = "those" if several else "that"
-                text += f"\nThe gradient{'s' if several else ''} of {_listed(wrong)} "
-                text += f"{'are' if several else 'is'} not {those} of {loss}."
-            if self.should_be is not None:
-                what = f" by {self.should_be}" if self.should_be else ""
-                text += f" With the exact gradient{what} in this place every update is right."
-            return text
-        if wrong:
-            if several:
-                return f"The steps of {_listed(wrong)} do not follow the gradients of {loss}."
-            return f"The step of {wrong[0]} does not follow the gradient of {loss}."
-        return (
-            f"The steps go up the gradient of {loss}, so that it grows: they are to be taken off."
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """The check as plain data."""
-        return {
-            "schema": 1,
-            "path": self.path,
-            "verdict": self.verdict,
-            "exit_code": self.exit_code,
-            "summary": self.summary,
-            "factor": _finite(self.factor),
-            "loss": self.loss,
-            "tolerance": self.tolerance,
-            "ascends": self.ascends,
-            "parameters": [asdict(each) for each in self.parameters],
-            "values": [each.to_json() for each in self.values],
-            "first": None if self.first is None else self.first.to_json(),
-            "should_be": self.should_be,
-            "never": self.never,
-            "descends": self.descends,
-            "reason": self.reason,
-            "outcome": self.outcome,
-            "notes": list(self.notes),
-            "observations": [each.to_json() for each in self.observations],
-            "repairs": [each.to_json() for each in self.repairs.steps],
-            "evidence": [asdict(each) for each in self.repairs.evidence],
-            "tried": self.repairs.tried,
-            "derivation": list(self.repairs.derivation),
-            "seconds": round(self.seconds, 3),
-        }
 
 
 def check_program(
@@ -225,10 +61,10 @@ def check_program(
         loaded = load_program(path, call)
         loaded.tree()
     if not hasattr(os, "fork"):
-        reason = "Checking a program needs Linux or macOS, as its process is copied (os.fork)."
-        return Check(str(path), _CANNOT_TELL, "cannot run", reason=reason, program=loaded)
+        why = "Checking a program needs Linux or macOS, as its process is copied (os.fork)."
+        return Check(str(path), CANNOT_TELL, "cannot run", reason=why, program=loaded)
     ran = run_program(loaded.path, loss=loss, call=call, timeout=timeout, memory=memory, stop=stop)
-    check = _check(loaded, ran, _Limits(loss, timeout, memory))
+    check = _check(loaded, ran, Limits(loss, timeout, memory))
     check = replace(check, observations=observe(loaded, ran), program=loaded)
     chosen = _training(ran.found)
     if check.verdict != "wrong" or not repair_seconds or chosen is None:
@@ -271,26 +107,14 @@ def assert_backprop(program: str | Path | Callable[..., Any], *, loss: str | Non
         raise AssertionError("\n".join([f"{check.path}: {check.summary}", *check.notes]))
 
 
-def unreadable(path: str | Path, error: DataError) -> Check:
-    """The check of a file that is no program, among others."""
-    return Check(str(path), _CANNOT_TELL, "unreadable", reason=str(error))
-
-
-@dataclass(frozen=True)
-class _Limits:
-    loss: str | None
-    timeout: float
-    memory: int
-
-
-def _check(program: Program, ran: Ran, limits: _Limits) -> Check:
-    ended = _ended(program, ran, limits)
-    notes = [] if ran.whole_folder else [_LARGE]
+def _check(program: Program, ran: Ran, limits: Limits) -> Check:
+    ended = ending(program, ran, limits)
+    notes = [] if ran.whole_folder else [LARGE_FOLDER]
     chosen = _training(ran.found)
     if chosen is None:
-        reason = _reason(program, ran, limits, ended)
+        why = reason(program, ran, limits, ended)
         return Check(
-            str(program.path), _CANNOT_TELL, ran.outcome, reason=reason, notes=tuple(notes),
+            str(program.path), CANNOT_TELL, ran.outcome, reason=why, notes=tuple(notes),
             seconds=ran.seconds,
         )  # fmt: skip
     if ended:
@@ -362,100 +186,3 @@ def _training(found: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
         return verdict, each["first"] is not None, len(each["parameters"])
 
     return max(chosen, key=weight)
-
-
-_LARGE = (
-    "Its folder is larger than 50 MB, so the program ran in an empty one, beside copies of its "
-    "Python files alone."
-)
-
-
-def _ended(program: Program, ran: Ran, limits: _Limits) -> str:
-    """How the program ended, in a sentence; "" where it ran to its end."""
-    where = f" in {program.place(ran.line)}" if ran.line else ""
-    if ran.outcome == "timed out":
-        return f"The program was stopped after {limits.timeout:g} s; --timeout gives it longer."
-    if ran.outcome == "too much memory":
-        size = f"{limits.memory / _GIBIBYTE:.3g} GiB"
-        return f"The program ran out of memory{where}: it may have {size}."
-    if ran.outcome == "too much output":
-        return "The program was stopped, as it had printed more than 50 MB."
-    if ran.outcome == "stopped":
-        return "The program was stopped."
-    if ran.outcome == "exited":
-        return f"The program ended itself{where}, with exit code {ran.code}."
-    if ran.outcome == "failed":
-        if ran.kind == "EOFError":
-            return f"The program reads standard input{where}, which is empty in a check."
-        error = " ".join(_with_places(program, ran.error).split())
-        text = f"The program failed{where}: {error}"
-        text += "" if text.endswith((".", "!", "?")) else "."
-        if ran.kind == "FileNotFoundError":
-            text += " It ran in a copy of its own folder: files beside that folder are not there."
-        return text
-    return ""
-
-
-def _reason(program: Program, ran: Ran, limits: _Limits, ended: str) -> str:
-    """Why there is no verdict, in a sentence: what stopped the program, or the likeliest loop."""
-    if ended:
-        return ended
-    reasons = [each for each in ran.found if "reason" in each]
-    if not reasons:
-        return "No loop of the program was run, so there is no training to check."
-
-    def rank(each: dict[str, Any]) -> int:
-        return {_NO_CHANGE: 4, _WHOLE: 3, _NO_LOSS: 2, _SEVERAL_STEPS: 1}.get(each["reason"], 0)
-
-    best = min(reasons, key=rank)
-    where = program.place(best["loop"])
-    if best["reason"] == _NO_CHANGE:
-        return "No loop was found that trains: none changes a number by what it computes from it."
-    if best["reason"] == _NO_LOSS:
-        if limits.loss is not None:
-            return (
-                f"No number named {limits.loss} was found that the parameters of the loop in "
-                f"{where} have a part in."
-            )
-        return (
-            f"No loss was found that what changes in the loop in {where} has a part in: it is to "
-            "be one number, computed in the loop."
-        )
-    if best["reason"] == _SEVERAL_STEPS:
-        return (
-            f"An iteration of the loop in {where} takes several steps, and no loss was found in "
-            "the loop within it whose iterations are single ones."
-        )
-    reason = " ".join(_with_places(program, best["reason"]).split())
-    if reason.startswith("no update"):
-        return (
-            f"In the loop in {where}, {reason}: the program may descend another loss, which is not "
-            "among the known ones, or several of its lines are wrong."
-        )
-    return f"The loop in {where} cannot be followed: {reason.rstrip('.')}."
-
-
-def _with_places(program: Program, text: str) -> str:
-    """A message in which lines of the program's text are those of the user's file."""
-    pattern = rf"{re.escape(str(program.path.absolute()))}, line (\d+)"
-    return re.sub(pattern, lambda m: f"{program.path.name}, {program.place(int(m[1]))}", text)
-
-
-def _all(count: int, times: str = "") -> str:
-    if count == 1:
-        return f"Its one gradient is {times}that of"
-    return f"{'Both' if count == 2 else f'All {count}'} gradients are {times}those of"
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) > _FEW_NAMES:
-        return f"{', '.join(names[:_FEW_NAMES])} and {len(names) - _FEW_NAMES} more"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _place(place: Place) -> dict[str, int | None]:
-    return {"line": place.line, "cell": place.cell}
-
-
-def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
-__all__ = ["Edit", "Scope", "Source", "scope_of"]
+__all__ = ["Change", "Edit", "Scope", "Source", "scope_of"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,17 @@ class Edit:
         lines = text.split("\n")
         lines[self.start[0] - 1 : self.end[0]] = self.lines(text)
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A part of an expression, and what may stand there instead."""
+
+    node: ast.expr
+    text: str
+    cause: str
+    why: str
+    cost: float
 
 
 class Source:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chainrule.check.checking import Check, Value
+from chainrule.check.checks import Check, Value
 from chainrule.check.programs import Place
 
 __all__ = [

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
-from chainrule.check.checking import Check
+from chainrule.check.checks import Check
 from chainrule.check.lines import (
     FACTOR,
     FIRST,

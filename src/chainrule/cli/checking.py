@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.check.checking import Check, check_program, unreadable
+from chainrule.check.checking import check_program
+from chainrule.check.checks import Check, unreadable
 from chainrule.check.lines import (
     FACTOR,
     FIRST,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from chainrule.check.checking import Check
+from chainrule.check.checks import Check
 from chainrule.check.programs import load_program
 from chainrule.check.repairs import patch, write_repaired
 from chainrule.errors import DataError, SettingError

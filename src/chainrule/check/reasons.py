@@ -1,0 +1,102 @@
+"""Why there is no verdict for a program, and how the program itself ended, in sentences."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.check.programs import Program
+from chainrule.check.sandbox import Ran
+
+__all__ = ["LARGE_FOLDER", "Limits", "ending", "reason"]
+
+_NO_LOSS = "no loss was found that the parameters have a part in"
+_NO_CHANGE = "an iteration changes nothing that the next one reads"
+_SEVERAL_STEPS = "an iteration takes several steps"
+_WHOLE = "a parameter is a whole number before its first step"
+_GIBIBYTE = 2**30
+LARGE_FOLDER = (
+    "Its folder is larger than 50 MB, so the program ran in an empty one, beside copies of its "
+    "Python files alone."
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The name of the loss, where one was given, and the seconds and bytes for the program."""
+
+    loss: str | None
+    timeout: float
+    memory: int
+
+
+def ending(program: Program, ran: Ran, limits: Limits) -> str:
+    """How the program ended, in a sentence; "" where it ran to its end."""
+    where = f" in {program.place(ran.line)}" if ran.line else ""
+    if ran.outcome == "timed out":
+        return f"The program was stopped after {limits.timeout:g} s; --timeout gives it longer."
+    if ran.outcome == "too much memory":
+        size = f"{limits.memory / _GIBIBYTE:.3g} GiB"
+        return f"The program ran out of memory{where}: it may have {size}."
+    if ran.outcome == "too much output":
+        return "The program was stopped, as it had printed more than 50 MB."
+    if ran.outcome == "stopped":
+        return "The program was stopped."
+    if ran.outcome == "exited":
+        return f"The program ended itself{where}, with exit code {ran.code}."
+    if ran.outcome == "failed":
+        if ran.kind == "EOFError":
+            return f"The program reads standard input{where}, which is empty in a check."
+        error = " ".join(_with_places(program, ran.error).split())
+        text = f"The program failed{where}: {error}"
+        text += "" if text.endswith((".", "!", "?")) else "."
+        if ran.kind == "FileNotFoundError":
+            text += " It ran in a copy of its own folder: files beside that folder are not there."
+        return text
+    return ""
+
+
+def reason(program: Program, ran: Ran, limits: Limits, ended: str) -> str:
+    """Why there is no verdict, in a sentence: what stopped the program, or the likeliest loop."""
+    if ended:
+        return ended
+    reasons = [each for each in ran.found if "reason" in each]
+    if not reasons:
+        return "No loop of the program was run, so there is no training to check."
+
+    def rank(each: dict[str, Any]) -> int:
+        return {_NO_CHANGE: 4, _WHOLE: 3, _NO_LOSS: 2, _SEVERAL_STEPS: 1}.get(each["reason"], 0)
+
+    best = min(reasons, key=rank)
+    where = program.place(best["loop"])
+    if best["reason"] == _NO_CHANGE:
+        return "No loop was found that trains: none changes a number by what it computes from it."
+    if best["reason"] == _NO_LOSS:
+        if limits.loss is not None:
+            return (
+                f"No number named {limits.loss} was found that the parameters of the loop in "
+                f"{where} have a part in."
+            )
+        return (
+            f"No loss was found that what changes in the loop in {where} has a part in: it is to "
+            "be one number, computed in the loop."
+        )
+    if best["reason"] == _SEVERAL_STEPS:
+        return (
+            f"An iteration of the loop in {where} takes several steps, and no loss was found in "
+            "the loop within it whose iterations are single ones."
+        )
+    reason = " ".join(_with_places(program, best["reason"]).split())
+    if reason.startswith("no update"):
+        return (
+            f"In the loop in {where}, {reason}: the program may descend another loss, which is not "
+            "among the known ones, or several of its lines are wrong."
+        )
+    return f"The loop in {where} cannot be followed: {reason.rstrip('.')}."
+
+
+def _with_places(program: Program, text: str) -> str:
+    """A message in which lines of the program's text are those of the user's file."""
+    pattern = rf"{re.escape(str(program.path.absolute()))}, line (\d+)"
+    return re.sub(pattern, lambda m: f"{program.path.name}, {program.place(int(m[1]))}", text)
