@@ -177,6 +177,7 @@ def _repair(check: Check) -> Markup:
     return joined(
         heading,
         *map(_cause, repairs.steps),
+        _derivation(repairs.derivation),
         element("pre", *lines, class_="diff", aria_label="The repair as a diff"),
     )
 
@@ -185,6 +186,14 @@ def _cause(step: Repair) -> Markup:
     cause = CAUSES[step.cause]
     strong = element("strong", f"{cause[0].upper()}{cause[1:]}.")
     return element("p", strong, f" {str(step.place).capitalize()}: {step.why.rstrip('.')}.")
+
+
+def _derivation(lines: Sequence[str]) -> Markup:
+    """How the right formula follows from the rules, a line for each step."""
+    if not lines:
+        return Markup()
+    rows = (element("span", line) for line in lines)
+    return element("pre", *rows, class_="derivation", aria_label="How the gradient follows")
 
 
 def _changed(line: str) -> Markup:
