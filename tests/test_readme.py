@@ -34,7 +34,7 @@ def test_first_command_prints_what_the_readme_shows():
 
 def test_check_prints_what_the_readme_shows():
     program = Path(sys.executable).with_name("chainrule")
-    path = "tests/programs/returns_gradients__derivative_of_another.py"
+    path = "tests/programs/main_guard__derivative_of_another.py"
     command = [program, "check", path]
     result = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=README.parent)
     assert result.returncode == 1, result.stderr

@@ -308,9 +308,12 @@ def test_a_wrong_program_is_shown_with_its_first_wrong_line(tmp_path):
     marks = {line[0]: line for line in result.stdout.splitlines() if line[:1] in ("✗", "·")}
     assert marks["✗"] == "✗  14  d_h = d_out @ W2.T * (1 - h)    first wrong"
     assert marks["·"] == "·  15  dW1 = X.T @ d_h                 follows"
-    assert result.stdout.endswith(
+    assert (
         "The gradient of W1 is not that of loss. With the exact gradient in this place every "
         "update is right.\n"
+    ) in result.stdout
+    assert "\n  -    d_h = d_out @ W2.T * (1 - h)\n  +    d_h = d_out @ W2.T * (1 - h ** 2)\n" in (
+        result.stdout
     )
 
 

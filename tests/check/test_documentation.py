@@ -36,4 +36,4 @@ def test_there_is_an_example_for_every_verdict() -> None:
 
 def test_every_option_is_in_the_guide() -> None:
     options = {each for parameter in check.params for each in parameter.opts if each[:2] == "--"}
-    assert options == set(re.findall(r"^\| `(--\w+)", GUIDE, re.M))
+    assert options == set(re.findall(r"^\| `(--[\w-]+)", GUIDE, re.M))

@@ -77,7 +77,7 @@ KINDS = {
     "softmax_homework__factor.ipynb": "constant factor",
     "xor_sigmoid.py": "sign convention",
     "many_methods__another_loss.py": "not this loss",
-    "softmax_homework__derivative_missing.ipynb": "wrong",
+    "main_guard__derivative_of_another.py": "wrong",
     "logistic_by_hand__overflow.py": "cannot tell",
 }
 
@@ -93,7 +93,7 @@ def test_every_verdict_is_as_the_schema_has_it(checks):
     for check in checks:
         assert faults(check.to_json(), SCHEMA) == []
     assert faults([check.to_json() for check in checks], SCHEMA) == []
-    for part in ("parameters", "values", "observations", "repairs", "evidence"):
+    for part in ("parameters", "values", "observations", "repairs", "evidence", "derivation"):
         assert any(check.to_json()[part] for check in checks), f"no {part} to look at"
 
 

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
 from typing import Any, cast
 
 __all__ = ["Change", "Edit", "Scope", "Source", "scope_of"]

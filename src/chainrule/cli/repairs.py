@@ -28,7 +28,8 @@ def repair_lines(check: Check) -> Iterator[tuple[str, str]]:
     yield "", ""
     count = "This was" if len(repairs.steps) == 1 else f"These {len(repairs.steps)} changes were"
     loss = check.loss or "the loss"
-    yield f"{count} tried, and every gradient is then that of {loss}:", "bold"
+    but = "" if check.factor == 1.0 else ", but for a factor of them all"
+    yield f"{count} tried, and every gradient is then that of {loss}{but}:", "bold"
     program = load_program(check.path)
     for line in patch(program, repairs).splitlines()[2:]:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
