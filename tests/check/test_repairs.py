@@ -204,8 +204,13 @@ def test_fix_writes_a_new_file(tmp_path: Path) -> None:
 
 def test_in_place_writes_into_the_program(tmp_path: Path) -> None:
     path = program(tmp_path, WRONG)
-    assert call(path, "--in-place").exit_code == 1
+    result = call(path, "--in-place")
+    assert result.exit_code == 1
     assert path.read_text(encoding="utf-8") == NET
+    old, new = (set(text.splitlines()) for text in (WRONG, NET))
+    for mark, lines in (("-", old - new), ("+", new - old)):
+        assert lines
+        assert all(f"{mark}{line}" in result.stdout for line in lines)  # as it was, and as it is
     assert [each.name for each in tmp_path.iterdir()] == ["net.py"]
 
 

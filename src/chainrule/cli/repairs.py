@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chainrule.check.checks import Check
-from chainrule.check.programs import load_program
 from chainrule.check.repairs import patch, write_repaired
 from chainrule.errors import DataError, SettingError
 
@@ -30,7 +29,8 @@ def repair_lines(check: Check) -> Iterator[tuple[str, str]]:
     loss = check.loss or "the loss"
     but = "" if check.factor == 1.0 else ", but for a factor of them all"
     yield f"{count} tried, and every gradient is then that of {loss}{but}:", "bold"
-    program = load_program(check.path)
+    program = check.program  # as it was checked: the file may be repaired by now
+    assert program is not None
     for line in patch(program, repairs).splitlines()[2:]:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
         yield f"  {line}", style
@@ -90,7 +90,7 @@ class Fix:
         target = self._program if self._in_place else self._file
         if target is None:
             return ""
-        if not check.repairs.steps:
+        if not check.repairs.steps or check.program is None:
             return f"{target} was not written, as there is no repair."
-        write_repaired(load_program(check.path), check.repairs, target)
+        write_repaired(check.program, check.repairs, target)
         return f"Written to {target}."
