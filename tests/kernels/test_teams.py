@@ -151,6 +151,9 @@ def test_a_team_is_as_large_as_the_system_allows(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C")
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="Ctrl-C is ignored in the background"
+)
 def test_interruptions_wait_until_all_threads_have_ended() -> None:
     release, ended = threading.Event(), list[int]()
 

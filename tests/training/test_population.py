@@ -266,6 +266,9 @@ def test_progress_is_told() -> None:
     assert [finished for finished, _ in told] == sorted(finished for finished, _ in told)
 
 
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="Ctrl-C is ignored in the background"
+)
 @pytest.mark.parametrize("batch_size", [None, 3])
 def test_ctrl_c_ends_the_run_with_what_was_learned(batch_size: int | None) -> None:
     pressed: list[float] = []
