@@ -94,7 +94,7 @@ def _with_repairs(check: Check, repairs: Repairs) -> Check:
         here = [v for v in check.values if v.place == place]
         first = here[0] if here and not step.is_added else Value("", place, step.before[-1])
         check = replace(check, first=first, should_be=None)
-    return replace(check, repairs=repairs, seconds=check.seconds)
+    return replace(check, repairs=repairs)
 
 
 def assert_backprop(program: str | Path | Callable[..., Any], *, loss: str | None = None) -> None:

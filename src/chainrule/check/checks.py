@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chainrule.check.multiples import finite
 from chainrule.check.observations import Observation
 from chainrule.check.programs import Place, Program
 from chainrule.check.repairs import Repairs
@@ -49,7 +50,7 @@ class Value:
             **_place(self.place),
             "text": self.text,
             "of": self.of,
-            "factor": _finite(self.factor),
+            "factor": finite(self.factor),
         }
 
 
@@ -156,7 +157,7 @@ class Check:
             "verdict": self.verdict,
             "exit_code": self.exit_code,
             "summary": self.summary,
-            "factor": _finite(self.factor),
+            "factor": finite(self.factor),
             "loss": self.loss,
             "tolerance": self.tolerance,
             "ascends": self.ascends,
@@ -197,7 +198,3 @@ def _listed(names: Sequence[str]) -> str:
 
 def _place(place: Place) -> dict[str, int | None]:
     return {"line": place.line, "cell": place.cell}
-
-
-def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None

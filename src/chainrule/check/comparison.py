@@ -99,10 +99,6 @@ def compare(
     reversed_sign = any(each.size > 1 and (each.written or 0) * factor < 0 for each in found)
     verdict = _verdict(factor, wrong=bool(wrong), ascends=ascends, reversed_sign=reversed_sign)
     result = Compared(verdict, factor, roles.name, known, wrong, ascends=ascends)
-    result.errors = {
-        each.parameter.path: each.error(trace, factor, usual, is_wrong=each.parameter in wrong)
-        for each in found
-    }
     result.steps = {
         each.parameter.path: multiple(step_of(trace, each.parameter), each.exact, 1e-5)
         for each in found
@@ -113,6 +109,10 @@ def compare(
         return result
     if wrong and not match:
         return result
+    result.errors = {
+        each.parameter.path: each.error(trace, factor, usual, is_wrong=each.parameter in wrong)
+        for each in found
+    }
     result.values = values_of(trace, roles)
     forward = forward_gradients(trace, roles)
     match_values(trace, roles, result.values, forward, factor)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
-__all__ = ["Change", "Edit", "Scope", "Source", "scope_of"]
+__all__ = ["Change", "Edit", "Scope", "Source", "scope_of", "words"]
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,14 @@ class Source:
     def of(self, node: ast.AST) -> str:
         """A node as the user wrote it."""
         assert isinstance(node, ast.expr | ast.stmt)
-        first, last = node.lineno, node.end_lineno or node.lineno
-        lines = [line.encode() for line in self._lines[first - 1 : last]]
-        lines[-1] = lines[-1][: node.end_col_offset]
-        lines[0] = lines[0][node.col_offset :]
+        end = node.end_lineno or node.lineno, node.end_col_offset or 0
+        return self.between((node.lineno, node.col_offset), end)
+
+    def between(self, start: tuple[int, int], end: tuple[int, int]) -> str:
+        """The text from one line and column, in bytes, to another."""
+        lines = [line.encode() for line in self._lines[start[0] - 1 : end[0]]]
+        lines[-1] = lines[-1][: end[1]]
+        lines[0] = lines[0][start[1] :]
         return "\n".join(line.decode() for line in lines)
 
     def line(self, number: int) -> str:
@@ -189,7 +193,7 @@ def scope_of(source: Source, statement: ast.stmt, forward: frozenset[str]) -> Sc
     arguments = {
         each.arg for each in ast.walk(inside) if isinstance(each, ast.arg) and each.arg != "self"
     }
-    activations = [v for v in nearest if forward & set(_words(v)) or v in arguments]
+    activations = [v for v in nearest if forward & set(words(v)) or v in arguments]
     return Scope(
         tuple(nearest[:40]),
         tuple(functions),
@@ -200,7 +204,8 @@ def scope_of(source: Source, statement: ast.stmt, forward: frozenset[str]) -> Sc
     )
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """The identifiers in a stretch of a program, in order."""
     return re.findall(r"[A-Za-z_]\w*", text)
 
 
@@ -226,8 +231,9 @@ def _functions(source: Source) -> Iterator[str]:
             needed = len(arguments) - len(node.args.defaults) - is_method
             if needed == 1 or (needed == 0 and len(arguments) > is_method):
                 yield f"self.{node.name}" if is_method else node.name
-        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):  # noqa: SIM102
-            if len(node.value.args.args) == 1:
+        elif isinstance(node, ast.Assign):
+            value = node.value
+            if isinstance(value, ast.Lambda) and len(value.args.args) == 1:
                 yield source.of(node.targets[0])
 
 

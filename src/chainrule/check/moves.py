@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Collection, Iterator
 
-from chainrule.check.edits import Edit, Scope, Source
+from chainrule.check.edits import Edit, Scope, Source, words
 
 __all__ = ["into_the_loop", "moved_and_added"]
 
@@ -35,7 +35,7 @@ def _operators(source: Source, statement: ast.stmt) -> Iterator[Edit]:
     target = statement.target if isinstance(statement, ast.AugAssign) else statement.targets[0]
     start = target.end_lineno or target.lineno, target.end_col_offset or 0
     end = statement.value.lineno, statement.value.col_offset
-    between = _between(source, start, end)
+    between = source.between(start, end)
     name = source.of(target)
     if isinstance(statement, ast.AugAssign):
         if isinstance(statement.op, ast.Add | ast.Sub):
@@ -51,13 +51,6 @@ def _operators(source: Source, statement: ast.stmt) -> Iterator[Edit]:
     elif len(statement.targets) == 1:
         new = between.replace("=", "+=", 1)
         yield Edit(start, end, new, "factor", f"{name} is to be summed up, not set anew", 1.4)
-
-
-def _between(source: Source, start: tuple[int, int], end: tuple[int, int]) -> str:
-    lines = [source.line(n).encode() for n in range(start[0], end[0] + 1)]
-    lines[-1] = lines[-1][: end[1]]
-    lines[0] = lines[0][start[1] :]
-    return b"\n".join(lines).decode()
 
 
 def _span(
@@ -195,22 +188,22 @@ def _for_another(source: Source, statement: ast.stmt, wrong: Collection[str]) ->
     if not isinstance(statement, ast.AugAssign | ast.Assign) or not _alone(source, [statement]):
         return
     own = _text(source, statement)
-    words = set(re.findall(r"[A-Za-z_]\w*", own))
+    known = set(words(own))
     others = {
         word
         for other in source.statements.values()
         for each in other
         for target in _targets(each)
-        for word in re.findall(r"[A-Za-z_]\w*", source.of(target))
+        for word in words(source.of(target))
     }
-    target = re.findall(r"[A-Za-z_]\w*", source.of(_targets(statement)[0]))[-1]
+    target = words(source.of(_targets(statement)[0]))[-1]
     for other in sorted(others - {target}):
         if not any(name in other for name in wrong) or not _similar(target, other):
             continue
         new = re.sub(rf"(?<![A-Za-z]){re.escape(target)}(?![A-Za-z0-9])", other, own)
         new = re.sub(rf"\b((?:d|g|grad_|d_|grad|delta_|v|m)_?){re.escape(target)}\b",
                      rf"\g<1>{other}", new)  # fmt: skip
-        if new == own or set(re.findall(r"[A-Za-z_]\w*", new)) == words:
+        if new == own or set(words(new)) == known:
             continue
         start, end = _span(source, statement, statement)
         why = f"{other} is never updated, though its gradient is there"

@@ -13,6 +13,7 @@ from chainrule.graph import Node
 
 __all__ = [
     "distance",
+    "finite",
     "fitted",
     "is_likely",
     "is_same",
@@ -68,6 +69,11 @@ def distance(value: Array, exact: Array) -> float:
     a, b = np.asarray(value, np.float64).ravel(), np.asarray(exact, np.float64).ravel()
     size = float(np.linalg.norm(b))
     return float(np.linalg.norm(a - b)) / size if size else float("inf")
+
+
+def finite(number: float | None) -> float | None:
+    """A number as JSON has it: None for what is infinite or none."""
+    return number if number is not None and np.isfinite(number) else None
 
 
 def rounded(factor: float, tolerance: float) -> float:

@@ -313,7 +313,7 @@ def _value(code: CodeType | None, names: dict[str, Any]) -> Array | None:
         if found is None or isinstance(found, str | bytes | dict | list | tuple):
             return None
         value = np.asarray(found, dtype=np.float64)
-    except Exception:
+    except Exception:  # an edit is a guess: whatever it raises, it is none that gives a value
         return None
     return value if value.size and np.all(np.isfinite(value)) else None
 

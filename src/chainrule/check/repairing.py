@@ -23,7 +23,6 @@ import math
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -37,7 +36,7 @@ from chainrule.check.edits import Edit, Source
 from chainrule.check.probing import Probe, edits_of
 from chainrule.check.programs import Program, load_program
 from chainrule.check.running import Watch, execute, limit
-from chainrule.check.study import Study, Studying, Suspect, read_study
+from chainrule.check.study import Study, Studying, Suspect, Wanted, read_study
 
 __all__ = ["main"]
 
@@ -46,20 +45,6 @@ _SECONDS_EACH = 10.0
 _MOST_TRIALS = 120
 _MOST_FAULTS = 3
 _SECONDS_BETWEEN_LOOKS = 0.002
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which iterations of which loop are compared, by which loss, and the first wrong line.
-
-    ``proved`` says that the exact gradient in its place would put all right.
-    """
-
-    loop: int
-    iteration: int
-    loss: str | None
-    line: int | None = None
-    proved: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +138,7 @@ class Repairing:
 
     def _derivation(self, trial: Trial) -> list[str]:
         """How the gradient that the repaired line computes follows from the rules."""
-        first, last = trial.edit.start[0], trial.edit.end[0]
+        first, last = trial.edit.line, trial.edit.end[0]
         for line in range(first, max(last, first + trial.edit.text.count("\n")) + 1):
             study = self.run(trial.program, replace(trial.wanted, line=line))
             found = [] if study is None else study.compared["derivation"]
@@ -164,7 +149,7 @@ class Repairing:
     def run(self, program: Program, wanted: Wanted) -> Study | None:
         """What the program as it is comes to, with the exact gradients."""
         folder = self._folder()
-        process = _copied(lambda: _study(program, folder, wanted), self._left())
+        process = _copied(lambda: execute(program, Studying(program, folder, wanted)), self._left())
         _wait([process], self.end)
         return read_study(folder, wanted.iteration, _found(folder, wanted.loop))
 
@@ -224,7 +209,7 @@ class Repairing:
     def _start(
         self, program: Program, wanted: Wanted, edit: Edit
     ) -> tuple[int, Path, Edit, Program, Wanted] | None:
-        first, last = edit.start[0], edit.end[0]
+        first, last = edit.line, edit.end[0]
         if program.place(first).cell != program.place(last).cell:
             return None
         lines = edit.lines(program.text)
@@ -235,7 +220,7 @@ class Repairing:
             return None
         more = len(lines) - (last - first + 1)
         loop = wanted.loop + (more if edit.end[0] < wanted.loop else 0)
-        if edit.start[0] < wanted.loop <= edit.end[0]:  # a statement went into the loop
+        if edit.line < wanted.loop <= edit.end[0]:  # a statement went into the loop
             loop -= 1
         new = replace(wanted, loop=loop, line=None, proved=False)
         folder = self._folder()
@@ -253,32 +238,14 @@ class Repairing:
 
 
 class _Trying(Watch):
-    """Looks at two iterations of one loop, and ends the program then."""
+    """Looks at some iterations of one loop, and ends the program then."""
 
     matches = locates = False
 
-    def __init__(self, program: Program, results: Path, wanted: Wanted) -> None:
-        super().__init__(program, results, wanted.loss, only=wanted.loop)
-        self.looked = tuple(sorted({*self.looked, wanted.iteration}))
-
 
 def _try(program: Program, folder: Path, wanted: Wanted) -> None:
-    execute(program, _Trying(program, folder, wanted))
-
-
-def _study(program: Program, folder: Path, wanted: Wanted) -> None:
-    execute(
-        program,
-        Studying(
-            program,
-            folder,
-            wanted.loss,
-            wanted.loop,
-            wanted.iteration,
-            wanted.line,
-            proved=wanted.proved,
-        ),
-    )
+    watch = _Trying(program, folder, wanted.loss, only=wanted.loop, also=wanted.iteration)
+    execute(program, watch)
 
 
 def _copied(run: Any, seconds: float) -> int:
@@ -315,7 +282,7 @@ def _wait(processes: Sequence[int], end: float) -> None:
 
 def _as_lines(edit: Edit, program: Program) -> dict[str, Any]:
     return {
-        "first": edit.start[0],
+        "first": edit.line,
         "last": edit.end[0],
         "lines": edit.lines(program.text),
         "cause": edit.cause,
@@ -374,7 +341,6 @@ def main(arguments: list[str] | None = None) -> None:
     )
     found["tried"] = search.tried
     (options.results / "repairs.json").write_text(json.dumps(found), encoding="utf-8")
-    sys.exit(0)
 
 
 if __name__ == "__main__":

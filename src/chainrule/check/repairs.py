@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chainrule.check.multiples import finite
 from chainrule.check.programs import Place, Program
 from chainrule.errors import DataError
 from chainrule.training.files import written_whole
@@ -112,7 +113,7 @@ def repairs_of(program: Program, found: Mapping[str, Any]) -> Repairs:
         steps.append(Repair(place, each["cause"], each["why"], before, tuple(lines)))
         repaired = repaired.with_lines(first, last, lines)
     evidence = [
-        Evidence(name, int(number), _finite(before), _finite(found["after"][number].get(name)))
+        Evidence(name, int(number), finite(before), finite(found["after"][number].get(name)))
         for number, errors in found["before"].items()
         for name, before in errors.items()
         if number in found["after"]
@@ -136,10 +137,6 @@ def _changed(
     while last > first and len(new) > 1 and program.line(first) == new[0]:
         first, new = first + 1, new[1:]
     return first, last, new
-
-
-def _finite(number: float | None) -> float | None:
-    return number if number is not None and abs(number) < float("inf") else None
 
 
 def patch(program: Program, repairs: Repairs) -> str:

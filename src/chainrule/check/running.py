@@ -56,19 +56,25 @@ _LARGEST_FILE = 2**30
 class Watch:
     """What the program's hooks call.
 
-    With ``only`` the iterations of that loop alone are looked at, and the program ends after them.
+    With ``only`` the iterations of that loop alone are looked at, ``also`` the one of that number,
+    and the program ends after them.
     """
 
     matches = locates = True
-    looked = _LOOKED_AT
 
     def __init__(
-        self, program: Program, results: Path, loss: str | None, *, only: int | None = None
+        self,
+        program: Program,
+        results: Path,
+        loss: str | None,
+        *,
+        only: int | None = None,
+        also: int = 0,
     ) -> None:
         self.file, self.results, self.loss = str(program.path), results, loss
         self.witness = Witness(program.tree(), self.file, results)
         self.reached = self.witness.reached
-        self._only = only
+        self._only, self._iterations = only, {*_LOOKED_AT, also}
         self._losses: dict[int, str | None] = {}
         self.looked_at = ""
         self._waiting: dict[int, tuple[int, WaitingCopy, int]] = {}
@@ -95,10 +101,10 @@ class Watch:
         if loop in self._waiting:
             self._decide(loop)
         count = self.witness.begin(loop, frame)
-        if self._only is not None and count > max(self.looked):
+        if self._only is not None and count > max(self._iterations):
             os._exit(0)
         if loop in self._around or not (
-            count in self.looked or (count == 1 and loop in self._whole)
+            count in self._iterations or (count == 1 and loop in self._whole)
         ):
             return
         sys.stdout.flush()

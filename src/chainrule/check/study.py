@@ -23,10 +23,24 @@ from chainrule.check.updates import last_word
 from chainrule.check.values import forward_gradients, local_derivatives
 from chainrule.graph import Node
 
-__all__ = ["Study", "Studying", "Suspect", "read_study"]
+__all__ = ["Study", "Studying", "Suspect", "Wanted", "read_study"]
 
 Array = NDArray[Any]
 _LARGEST = 2**22
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which iteration of which loop is compared, by which loss, and the first wrong line.
+
+    ``proved`` says that the exact gradient in its place would put all right.
+    """
+
+    loop: int
+    iteration: int
+    loss: str | None
+    line: int | None = None
+    proved: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,21 +112,10 @@ class Study:
 class Studying(Watch):
     """Compares one iteration, and notes all of it."""
 
-    def __init__(
-        self,
-        program: Program,
-        results: Path,
-        loss: str | None,
-        loop: int,
-        iteration: int,
-        line: int | None,
-        *,
-        proved: bool,
-    ) -> None:
-        super().__init__(program, results, loss, only=loop)
-        self.looked = tuple(sorted({*self.looked, iteration}))
-        self._line, self._proved = line, proved
-        self.locates = line is None
+    def __init__(self, program: Program, results: Path, wanted: Wanted) -> None:
+        super().__init__(program, results, wanted.loss, only=wanted.loop, also=wanted.iteration)
+        self._line, self._proved = wanted.line, wanted.proved
+        self.locates = wanted.line is None
 
     def found(self, trace: Trace, roles: Roles, compared: Compared | None) -> dict[str, Any]:
         """The comparison, and for its own iteration the study."""
