@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chainrule.check.checks import CANNOT_TELL, Check, Parameter, Value
+from chainrule.check.checks import CANNOT_TELL, Check, Parameter, Step, Value
 from chainrule.check.functions import file_and_call
 from chainrule.check.observations import observe
 from chainrule.check.programs import Program, load_program
@@ -144,6 +144,7 @@ def _check(program: Program, ran: Ran, limits: Limits) -> Check:
         descends=chosen.get("descends"),
         notes=tuple(notes),
         seconds=ran.seconds,
+        step=Step(chosen["loop"], program.place(chosen["loop"]), chosen["iteration"]),
     )
 
 

@@ -14,7 +14,7 @@ from chainrule.check.programs import Place, Program
 from chainrule.check.repairs import Repairs
 from chainrule.errors import DataError
 
-__all__ = ["CANNOT_TELL", "Check", "Parameter", "Value", "unreadable"]
+__all__ = ["CANNOT_TELL", "Check", "Parameter", "Step", "Value", "unreadable"]
 
 CANNOT_TELL = "cannot tell"
 _FEW_NAMES = 6
@@ -55,6 +55,15 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Step:
+    """An iteration of a loop: the loop's line in `Program.text` and in the user's file."""
+
+    loop: int
+    place: Place
+    iteration: int
+
+
+@dataclass(frozen=True)
 class Check:
     """What was found of a program's gradients.
 
@@ -67,7 +76,8 @@ class Check:
     that is not updated though its gradient is there. ``notes`` are sentences about the run, and
     ``observations`` what else keeps the program from learning, which does not change the verdict.
     ``repairs`` are edits that were tried: with them every gradient is the loss's. ``program`` is
-    the text that was checked; None where it could not be read.
+    the text that was checked; None where it could not be read. ``step`` is the iteration that the
+    verdict is on.
     """
 
     path: str
@@ -89,6 +99,7 @@ class Check:
     observations: tuple[Observation, ...] = ()
     repairs: Repairs = field(default_factory=Repairs)
     program: Program | None = field(default=None, compare=False, repr=False)
+    step: Step | None = field(default=None, compare=False, repr=False)
 
     @property
     def exit_code(self) -> int:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Ran", "program_files", "run_program", "run_repairs"]
+__all__ = ["Ran", "program_files", "run_module", "run_program", "run_repairs"]
 
 _LARGEST_FOLDER = 50 * 10**6
 _MOST_FILES = 20_000
@@ -102,6 +102,26 @@ def run_repairs(
         end = time.monotonic() + 2 * seconds  # it ends itself; this is for what hangs
         box.run(command, memory=memory, end=end, stop=stop)
         return _read(box.results / "repairs.json")
+
+
+def run_module(
+    path: Path,
+    module: str,
+    arguments: Sequence[str],
+    names: Sequence[str],
+    *,
+    seconds: float,
+    memory: int,
+) -> dict[str, bytes]:
+    """Run one of our modules on a program; the files of these names that it wrote, or nothing."""
+    with _sandbox(path) as box:
+        end = time.monotonic() + seconds
+        box.run((module, *arguments), memory=memory, end=end, stop=None)
+        found: dict[str, bytes] = {}
+        for name in names:
+            file = box.results / name
+            found[name] = file.read_bytes() if file.exists() else b""
+        return found
 
 
 @dataclass(frozen=True)

@@ -173,9 +173,11 @@ def check(**options: Any) -> None:
     chainrule explain xor --epoch 0                     the first step, line by line
     chainrule explain xor --epoch 731 --why "W1[0,1]"   where one number came from
     chainrule explain xor --notebook xor.ipynb          the training by hand, in NumPy
+    chainrule explain my_network.py                     a step of your own program
 
     Epochs count from 0, as train prints them; the number of all epochs stands for the trained
-    network. What is trained again gives the same numbers each time.
+    network. What is trained again gives the same numbers each time. Of a program, --epoch is an
+    iteration of its training loop, and --loss the name that it has for its loss.
     """,
 )
 @click.argument("what", metavar="TARGET")
@@ -192,7 +194,8 @@ def check(**options: Any) -> None:
 def explain(ctx: click.Context, **options: Any) -> None:
     """Explain a training step of TARGET: every number, and the rule that made it.
 
-    TARGET is a built-in set or a file, with the options of train, or the folder of a saved model.
+    TARGET is a built-in set or a file, with the options of train, the folder of a saved model, or a
+    program that trains with NumPy (.py, .ipynb).
     """
     with importing():
         from chainrule.cli.explaining import run_explain

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["run_explain"]
 
 _OWN = {"what", "epoch", "batch", "why", "whole", "notebook", "python", "latex", "as_json"}
+_PROGRAMS = (".py", ".ipynb")
 _ENDINGS = {"notebook": ".ipynb", "python": ".py", "latex": ".tex"}
 
 
@@ -32,9 +33,7 @@ def run_explain(options: dict[str, Any], given: set[str]) -> None:
         path: Path | None = options[name]
         if path is not None and path.suffix != ending:
             raise SettingError(f"--{name} {path}: its name must end in {ending}.")
-    training = _training(options, given)
-    moment = moment_of(training, options["epoch"], options["batch"])
-    derivation = Derivation.of_moment(moment, Path(options["what"]).name)
+    derivation = _derivation(options, given)
     output = output_to()
     written = [_write(derivation, name, options[name]) for name in _ENDINGS if options[name]]
     if options["why"] is not None:
@@ -50,6 +49,20 @@ def run_explain(options: dict[str, Any], given: set[str]) -> None:
     if not options["as_json"]:
         for text in written:
             output.print(text)
+
+
+def _derivation(options: dict[str, Any], given: set[str]) -> Derivation:
+    target: str = options["what"]
+    if Path(target).suffix in _PROGRAMS and target not in BUILTIN_NAMES:
+        more = sorted((given - _OWN - {"loss"}) | (given & {"batch"}))
+        if more:
+            raise SettingError(
+                f"--{more[0].replace('_', '-')} is of a training run of chainrule's own, and "
+                f"{target} is a program, which says itself how it trains: leave it out."
+            )
+        return Derivation.of_program(target, options["epoch"], loss=options["loss"])
+    moment = moment_of(_training(options, given), options["epoch"], options["batch"])
+    return Derivation.of_moment(moment, Path(target).name)
 
 
 def _training(options: dict[str, Any], given: set[str]) -> Training:

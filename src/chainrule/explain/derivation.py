@@ -34,7 +34,7 @@ __all__ = ["PARTS", "Derivation"]
 Array = NDArray[Any]
 PARTS = (FORWARD, BACKWARD, UPDATE)
 _MOST_STEPS = 2000
-_NUMBER = re.compile(r"\s*([^\[\]]+?)\s*(?:\[([-\d\s,]*)\])?\s*")
+_NUMBER = re.compile(r"\s*(\S.*?)\s*(?:\[([-\d\s,]*)\])?\s*")
 
 
 class Derivation:
@@ -89,6 +89,23 @@ class Derivation:
         """
         return cls.of_moment(moment_of(training_of_model(folder), epoch, batch), Path(folder).name)
 
+    @classmethod
+    def of_program(
+        cls, path: str | Path, iteration: int | None = None, *, loss: str | None = None
+    ) -> Derivation:
+        """The derivation of an iteration of a training program, a script or a notebook.
+
+        The forward pass and the update are the program's own, with its names; the gradients are the
+        exact ones, wherever its own are these. ``loss`` names the loss where there is a choice.
+
+        Raises DataError for a file that is no program, GradientError where its training step cannot
+        be followed, and SettingError for an iteration that it does not have.
+        """
+        from chainrule.explain.followed import trace_program
+
+        traced, title = trace_program(path, iteration, loss=loss)
+        return cls(traced, title=title)
+
     def _evaluate(self) -> dict[Node, Array]:
         nodes = list(self.labels.notation.labels)
         with np.errstate(all="ignore"):
@@ -98,7 +115,7 @@ class Derivation:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences on how the numbers were found."""
-        return () if self.moment is None else self.moment.notes
+        return (*self.traced.notes, *(() if self.moment is None else self.moment.notes))
 
     @cached_property
     def given(self) -> tuple[Given, ...]:
@@ -142,7 +159,7 @@ class Derivation:
             why=reason(self, node, name, part, variable),
             value=self.values[node],
             inputs=self._inputs(node),
-            source=_source(node) if part == FORWARD and self.moment is None else None,
+            source=self.traced.lines.get(node) if part == FORWARD else None,
         )
 
     def _index_formula(self, equation: Equation) -> Formula:
@@ -210,14 +227,17 @@ class Derivation:
         Raises SettingError where there is no such value or no such place in it.
         """
         match = _NUMBER.fullmatch(text)
-        if match is None:
+        if match is None or text.count("[") != text.count("]"):
             raise SettingError(
                 f"{text!r} does not name a number. Write a name and a place, such as W1[0,1]."
             )
-        found = self[match[1]]
+        name, at = match[1], match[2]
+        if text.strip() in self.names:  # such as layers[0], which is the name of an array
+            name, at = text.strip(), None
+        found = self[name]
         shape = found.value.shape
         try:
-            place = tuple(int(part) for part in (match[2] or "").split(",") if part.strip())
+            place = tuple(int(part) for part in (at or "").split(",") if part.strip())
         except ValueError:
             place = (-1,) * (len(shape) + 1)
         fits = len(place) == len(shape) and all(
@@ -225,10 +245,10 @@ class Derivation:
         )
         if not fits:
             last = index_text([size - 1 for size in shape])
-            span = f"{match[1]}{index_text([0] * len(shape))} to {match[1]}{last}"
+            span = f"{name}{index_text([0] * len(shape))} to {name}{last}"
             raise SettingError(
-                f"{text!r} is not in {match[1]}, which has shape {shape}: ask for "
-                + (f"{span}." if shape else f"{match[1]} alone.")
+                f"{text!r} is not in {name}, which has shape {shape}: ask for "
+                + (f"{span}." if shape else f"{name} alone.")
             )
         place = tuple(at % size for at, size in zip(place, shape, strict=True))
         return found.node, place
@@ -284,11 +304,3 @@ class Derivation:
 
     def __repr__(self) -> str:
         return f"<derivation of {self.title or 'a function'}, {len(self.steps)} steps>"
-
-
-def _source(node: Node) -> str | None:
-    """The user's line of a value."""
-    position = node.source.position if node.source is not None else None
-    if position is None:
-        return None
-    return f"{position.file}:{position.line}: {position.text}"

@@ -122,18 +122,18 @@ class Expansion:
         for places in product(*map(range, sizes)):
             yield {**bound, **dict(zip(letters, places, strict=True))}
 
-    def _size(self, formula: Formula, letter: str) -> int:
-        """How far an index runs: the length of an axis where it stands."""
+    def _size(self, body: Formula, letter: str) -> int:
+        """How far an index runs: the shortest axis that it stands at, as one may be cut."""
+        return min(self._sizes(body, letter), default=0)
+
+    def _sizes(self, formula: Formula, letter: str) -> Iterator[int]:
         if isinstance(formula, Index) and formula.parts[0] in self.nodes:
             node = self.nodes[formula.parts[0]]
             for size, part in zip(node.shape, formula.parts[1:], strict=True):
                 if part == Name(letter):
-                    return size
+                    yield size
         for part in formula.parts:
-            found = self._size(part, letter)
-            if found:
-                return found
-        return 0
+            yield from self._sizes(part, letter)
 
 
 def named_element(label: Formula, node: Node, place: Place) -> Formula:

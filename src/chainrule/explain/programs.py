@@ -51,8 +51,8 @@ def program_of(derivation: Derivation) -> Program:
     moment = derivation.moment
     if moment is None or moment.training is None:
         raise SettingError(
-            "Only a training run is written as a program, and this derivation is of a function "
-            "alone. Explain a data set or a saved model."
+            "Only a training run of chainrule's own is written as a program, and this derivation "
+            "is of a function or of a program. Explain a data set or a saved model."
         )
     if moment.optimizer is None:
         raise SettingError(

@@ -37,6 +37,8 @@ def heading_of(derivation: Derivation) -> str:
     """What is explained, in one line."""
     moment = derivation.moment
     if moment is None:
+        if derivation.traced.updates:
+            return derivation.title
         return f"{derivation.title}: the value and the gradient"
     sizes = "-".join(map(str, moment.network.sizes))
     text = f"{derivation.title}: network {sizes}" if derivation.title else f"Network {sizes}"

@@ -6,7 +6,7 @@ Everything is traced from the functions that train: the network's, the loss's, t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,15 @@ from chainrule.pytrees import flatten
 from chainrule.tracer import trace
 from chainrule.training.clipping import clip_by_norm, clip_by_value
 
-__all__ = ["Traced", "memory_name", "trace_function", "trace_step"]
+__all__ = [
+    "Traced",
+    "free_name",
+    "gradients_by_name",
+    "memory_name",
+    "simplified_step",
+    "trace_function",
+    "trace_step",
+]
 
 Array = NDArray[Any]
 
@@ -35,6 +43,8 @@ class Traced:
     ``loss``        the name of the loss among them
     ``gradients``   the gradient of the loss by each value, by that value's name
     ``updates``     the new parameters and the optimiser's new state, by name
+    ``lines``       the user's own line of a forward value, where there is one
+    ``notes``       sentences on what is shown
     """
 
     arguments: dict[str, Node]
@@ -43,6 +53,8 @@ class Traced:
     loss: str
     gradients: dict[str, Node]
     updates: dict[str, Node] = field(default_factory=dict[str, Node])
+    lines: dict[Node, str] = field(default_factory=dict[Node, str])
+    notes: tuple[str, ...] = ()
 
 
 def trace_step(moment: Moment) -> Traced:
@@ -53,13 +65,13 @@ def trace_step(moment: Moment) -> Traced:
     values = dict(zip(graph.arguments, map(np.asarray, leaves), strict=True))
     arguments = {node.name or "": node for node in graph.arguments}
     chosen = {name: arguments[name] for name in moment.parameters}
-    gradients = _gradients(forward, "loss", chosen)
+    gradients = gradients_by_name(forward, "loss", chosen)
     updates: dict[str, Node] = {}
     if moment.optimizer is not None:
         updates, more = _updates(moment, arguments, gradients)
         values.update(more)
         arguments.update({node.name or "": node for node in more})
-    return _simplified(Traced(arguments, values, forward, "loss", gradients, updates))
+    return simplified_step(Traced(arguments, values, forward, "loss", gradients, updates))
 
 
 def trace_function(function: Callable[..., Any], *given: Any) -> Traced:
@@ -75,16 +87,28 @@ def trace_function(function: Callable[..., Any], *given: Any) -> Traced:
     names: dict[str, Node] = {}
     for node in topological_order([loss]):
         if node.name and node not in graph.arguments and node.primitive.kind != "leaf":
-            names[_free(node.name, names)] = node
+            names[free_name(node.name, names)] = node
     output = next((name for name, node in names.items() if node is loss), None)
     if output is None:
-        output = _free("loss", names)
+        output = free_name("loss", names)
         names[output] = loss
     arguments = {node.name or "": node for node in graph.arguments}
     chosen = {name: node for name, node in arguments.items() if node.differentiable}
-    gradients = _gradients(names, output, chosen)
+    gradients = gradients_by_name(names, output, chosen)
     values = dict(zip(graph.arguments, leaves, strict=True))
-    return _simplified(Traced(arguments, values, names, output, gradients))
+    simple = simplified_step(Traced(arguments, values, names, output, gradients))
+    simple.lines.update(_lines(simple))
+    return simple
+
+
+def _lines(traced: Traced) -> dict[Node, str]:
+    """The user's line of each forward value, with its expression."""
+    found: dict[Node, str] = {}
+    for node in topological_order(traced.forward.values()):
+        position = node.source.position if node.source is not None else None
+        if position is not None:
+            found[node] = f"{position.file}:{position.line}: {position.text}"
+    return found
 
 
 def _one_number(graph: Graph) -> None:
@@ -96,7 +120,7 @@ def _one_number(graph: Graph) -> None:
         )
 
 
-def _free(name: str, taken: Mapping[str, Node]) -> str:
+def free_name(name: str, taken: Mapping[str, Node]) -> str:
     """The name, with a number where an earlier value has it."""
     number, found = 2, name
     while found in taken:
@@ -128,7 +152,7 @@ def _forward(moment: Moment) -> Callable[..., dict[str, Any]]:
     return forward
 
 
-def _gradients(
+def gradients_by_name(
     forward: Mapping[str, Node], loss: str, arguments: Mapping[str, Node]
 ) -> dict[str, Node]:
     """The gradient by every value that the loss depends on, from the loss back."""
@@ -216,11 +240,13 @@ def memory_name(path: str) -> str:
     return "_".join(part.strip("'\"") for part in path.strip("[]").split("]["))
 
 
-def _simplified(traced: Traced) -> Traced:
+def simplified_step(traced: Traced) -> Traced:
     """The same step with simpler formulas; what has no name of ours has none."""
     groups: Sequence[dict[str, Node]] = (traced.forward, traced.gradients, traced.updates)
     keyed = {f"{i} {name}": node for i, group in enumerate(groups) for name, node in group.items()}
-    found = simplified(keyed, set(traced.arguments.values()))
+    place = {node: i for i, node in enumerate(topological_order(keyed.values()))}
+    in_order = dict(sorted(keyed.items(), key=lambda item: place[item[1]]))
+    found = simplified(in_order, set(traced.arguments.values()))
     known = {*traced.arguments.values()}
     for node in topological_order(found.values()):
         if node not in known:
@@ -228,4 +254,4 @@ def _simplified(traced: Traced) -> Traced:
     forward, gradients, updates = (
         {name: found[f"{i} {name}"] for name in group} for i, group in enumerate(groups)
     )
-    return Traced(traced.arguments, traced.values, forward, traced.loss, gradients, updates)
+    return replace(traced, forward=forward, gradients=gradients, updates=updates)
