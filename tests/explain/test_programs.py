@@ -127,6 +127,8 @@ def test_what_cannot_be_written_is_refused(tmp_path, changes, message):
         *({"optimizer": name} for name in OPTIMIZERS),
         {"schedule": "step(every=2)"},
         {"schedule": "inverse_scaling"},
+        {"schedule": "warmup(length=7)"},
+        {"schedule": "warmup(length=3, unit='epoch', then='cosine')"},
         {"clip_value": 0.01},
         {"hidden": ()},
     ],

@@ -13,8 +13,7 @@ def rate_code(schedule: Schedule) -> tuple[str, str]:
 
     The second is "once", "epoch" or "step".
 
-    Raises SettingError for warm-up, which is made of two schedules, for a schedule that looks at
-    the losses, and for the user's own.
+    Raises SettingError for a schedule that looks at the losses, and for the user's own.
     """
     s = schedule.settings
     t = "update" if s.get("unit") == "step" else "epoch"
@@ -34,7 +33,11 @@ def rate_code(schedule: Schedule) -> tuple[str, str]:
         if s["samples"] is not None:
             t, when = f"epoch * {s['samples']}", "epoch"
         return f"{s['base']!r} / ({t} + 1) ** {s['power']!r}", when
+    if name == "warmup" and schedule.then is not None:
+        rate, also = rate_code(schedule.then)
+        rising = f"min(1.0, ({t} + 1) / {s['length']})"
+        return f"{rising} * ({rate})", "step" if "step" in (when, also) else when
     raise SettingError(
         f"schedule={schedule.text!r} has no form in NumPy here, so the run cannot be written as a "
-        "program. Use a constant, step, exponential, cosine or inverse_scaling schedule."
+        "program. Use a constant, step, exponential, cosine, warmup or inverse_scaling schedule."
     )

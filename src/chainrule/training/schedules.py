@@ -66,6 +66,7 @@ class Schedule:
     ``initialize``  ``() -> state``
     ``observe``     ``(state, loss) -> state`` after an epoch
     ``finished``    ``state -> bool``: whether the rate has become too small to go on
+    ``then``        the schedule that this one is a factor of, as of a warm-up
 
     >>> halving = schedule("step(every=10, factor=0.5)", base=0.1)
     >>> halving(step=0, epoch=9), halving(step=0, epoch=10)
@@ -79,6 +80,7 @@ class Schedule:
     observe: Callable[[State, float], State] = _same_state
     finished: Callable[[State], bool] = _never
     own: bool = False
+    then: Schedule | None = None
 
     @property
     def text(self) -> str:
@@ -273,7 +275,7 @@ def warmup(
 
     settings = {"base": base, "length": length, "then": inner.text, "unit": unit}
     return Schedule(
-        "warmup", rate, settings, inner.initialize, inner.observe, inner.finished, inner.own
+        "warmup", rate, settings, inner.initialize, inner.observe, inner.finished, inner.own, inner
     )
 
 
