@@ -1,4 +1,4 @@
-"""The progress bar: the epochs done, the loss, and the time left."""
+"""The progress bars: what is done, the loss, and the time left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.text import Text
 
 from chainrule.cli.screen import duration
 
-__all__ = ["Bar"]
+__all__ = ["Bar", "runs_bar"]
 
 
 class _TimeLeft(ProgressColumn):
@@ -23,6 +23,18 @@ class _TimeLeft(ProgressColumn):
             return Text("")
         words = f"{max(round(left), 1)} s" if left < 59.5 else duration(left)
         return Text(f"{words} left", style="dim")
+
+
+def runs_bar(output: Console) -> Progress:
+    """A bar of runs that are done, with the time left."""
+    return Progress(
+        BarColumn(bar_width=24, complete_style="cyan", finished_style="cyan"),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} runs"),
+        _TimeLeft(),
+        console=output,
+        transient=True,
+        auto_refresh=False,
+    )
 
 
 class Bar:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from chainrule import __version__
+from chainrule.cli.many import run_defaults, seeds, sweep_options
 from chainrule.cli.options import REAL, WHOLE, run_options
 from chainrule.cli.sections import DataCommand, Program, importing, option
 
@@ -28,6 +29,7 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
     chainrule show DIR                   its layers, and how it was trained
     chainrule check my_network.py        the gradients in a program of yours, line by line
     chainrule explain xor                every number of a training step, and its rule
+    chainrule sweep xor --hidden 2,3     how many of a thousand seeds learn it
     """,
 )
 @click.version_option(__version__, prog_name="chainrule")
@@ -201,6 +203,63 @@ def explain(ctx: click.Context, **options: Any) -> None:
         from chainrule.cli.explaining import run_explain
 
     run_explain(options, given_options(ctx))
+
+
+@main.command(
+    cls=DataCommand,
+    epilog="""
+    \b
+    chainrule sweep xor --seeds 10000 --hidden 2,3,4            a grid
+    chainrule sweep xor --learning-rate 0.01..1 --search random --trials 20
+    chainrule sweep moons --seeds 200 --optimizer "adam,momentum(momentum=0.8)"
+
+    A value that is a list is tried with all others; a..b is a range to draw from, layers are joined
+    by x (4x4) or / (tanh/relu). Seed s gives the weights that train --seed s does, to the bit.
+    Runs are kept as they come: after Ctrl-C or worse, the same command goes on.
+    """,
+)
+@click.argument("data")
+@option(
+    "Sweep",
+    "--seeds",
+    callback=seeds,
+    default="1000",
+    metavar="N|A:B",
+    help="How many seeds, from 0 on, or from A to B - 1. [1000]",
+)
+@option(
+    "Sweep",
+    "--goal",
+    type=REAL,
+    default=0.01,
+    metavar="LOSS",
+    help="The loss at which a run has succeeded, and ends. [0.01]",
+)
+@option(
+    "Sweep",
+    "--search",
+    type=click.Choice(["grid", "random", "tpe", "qmc"]),
+    default="grid",
+    metavar="HOW",
+    help="grid: all combinations; random; tpe or qmc: Optuna's samplers. [grid]",
+)
+@option("Sweep", "--trials", type=WHOLE, metavar="N", help="How many settings a search tries.")
+@option("Sweep", "--workers", type=WHOLE, metavar="N", help="Train in N processes, with Dask.")
+@option("Sweep", "--cluster", metavar="ADDRESS", help="Train on a Dask cluster that is there.")
+@sweep_options
+@option("Result", "--save", type=_PATH, metavar="DIR", help="Keep the runs in this folder.")
+@option("Result", "--plot", type=_PATH, metavar="FILE", help="Save a picture: .png, .svg or .pdf.")
+@option("Result", "--json", "as_json", is_flag=True, help="Print the result as JSON alone.")
+@click.pass_context
+def sweep(ctx: click.Context, **options: Any) -> None:
+    """Train on DATA from many seeds and with many settings, and count how many learn it.
+
+    DATA is a built-in set or a file, as for train, and so are most options.
+    """
+    with importing():
+        from chainrule.cli.sweeping import run_sweeping
+
+    run_sweeping(options, run_defaults())
 
 
 def given_options(ctx: click.Context) -> set[str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STOPPED",
+    "aligned",
     "as_json",
     "counted",
     "finite",
@@ -186,13 +187,13 @@ def _print_predictions(trained: Trained, output: Plain | Console) -> None:
     heads = [_short(head) for head in (*names, preparation.target_name, *_answer_names(trained))]
     if isinstance(output, Plain):
         output.print(
-            _aligned([[head, *column] for head, column in zip(heads, columns, strict=True)])
+            aligned([[head, *column] for head, column in zip(heads, columns, strict=True)])
         )
     else:
         _print_grid(heads, columns, trained.undecided, output)
 
 
-def _aligned(columns: Sequence[Sequence[str]]) -> str:
+def aligned(columns: Sequence[Sequence[str]]) -> str:
     """Columns of texts side by side, to the right."""
     texts: list[list[str]] = []
     for column in columns:

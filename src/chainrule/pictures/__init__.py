@@ -1,5 +1,5 @@
 """Pictures of a training run, saved with matplotlib: the loss curve, and what was learned."""
 
-from chainrule.pictures.drawing import check_picture_file, draw_run
+from chainrule.pictures.drawing import check_picture_file, draw_run, picture
 
-__all__ = ["check_picture_file", "draw_run"]
+__all__ = ["check_picture_file", "draw_run", "picture"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +17,7 @@ from chainrule.pictures.rows import COUNTED_CLASSES, Rows
 from chainrule.training.files import written_whole
 from chainrule.training.preparing import Trained
 
-__all__ = ["check_picture_file", "draw_run"]
+__all__ = ["check_picture_file", "draw_run", "picture"]
 
 _SUFFIXES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 
@@ -53,18 +55,28 @@ def draw_run(trained: Trained, path: Path) -> None:
     That is the output over the plane of two numbers, or along one; for more inputs the predictions
     against the truth, of numbers as points, of classes as a table of counts.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
     drawn = _second(trained)
-    style: Any = cast(Any, matplotlib).rc_context
-    with style({"axes.titlesize": "medium", "legend.frameon": False, "font.size": 10}):
-        figure: Any = Figure(figsize=(6 if drawn is None else 11.5, 4.6), layout="constrained")
-        panels: Any = figure.subplots(1, 1 if drawn is None else 2, squeeze=False)[0]
+    with picture(path, 6 if drawn is None else 11.5, 1 if drawn is None else 2) as panels:
         draw_losses(panels[0], trained)
         if drawn is not None:
             drawn(panels[1], Rows(trained))
-        for axes in panels:
+
+
+@contextmanager
+def picture(path: Path, width: float, panels: int = 1) -> Generator[Any]:
+    """Panels side by side to draw in, ``width`` inches in all, saved at the end of the block.
+
+    Raises SettingError where the file cannot be written.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    style: Any = cast(Any, matplotlib).rc_context
+    with style({"axes.titlesize": "medium", "legend.frameon": False, "font.size": 10}):
+        figure: Any = Figure(figsize=(width, 4.6), layout="constrained")
+        drawn: Any = figure.subplots(1, panels, squeeze=False)[0]
+        yield drawn
+        for axes in drawn:
             axes.spines[["top", "right"]].set_visible(False)
         try:
             with written_whole(path) as temporary:

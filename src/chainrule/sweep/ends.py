@@ -1,0 +1,120 @@
+"""Where the runs end that do not get there: the outputs that are tied, and what loss that leaves.
+
+A network that cannot tell some samples apart gives them one output, and the best one output is the
+mean of their targets, for squared errors and for cross-entropies alike. So a failure's end is known
+by which of its outputs are tied, not by its loss, which is still on the way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.networks.losses import Loss
+from chainrule.sweep.chunks import prepared_of
+from chainrule.sweep.statistics import Share, share_of
+from chainrule.training.recipes import Recipe
+from chainrule.training.training import reported_loss
+
+__all__ = ["End", "ends_of", "tied"]
+
+Array = NDArray[Any]
+_NEAR = 0.1
+"""Outputs nearer than this are tied, and an end is reached where all are as near to its limits."""
+_AT_MEANS = ("squared_error", "squared_error_sum", "half_squared_error", "binary_cross_entropy")
+
+
+@dataclass(frozen=True)
+class End:
+    """An end that failures come to.
+
+    ``outputs`` are what the outputs tend to, one for each sample, or None for runs that are near no
+    such end; ``loss`` is the loss there; ``example`` a seed that comes to it, the one nearest.
+    """
+
+    outputs: tuple[float, ...] | None
+    loss: float | None
+    share: Share
+    example: int
+
+    @property
+    def text(self) -> str:
+        """The outputs as they are written, fractions as such: 0, ½, 1, ½."""
+        if self.outputs is None:
+            return "elsewhere, or still on the way"
+        return ", ".join(_written(value) for value in self.outputs)
+
+
+def ends_of(recipe: Recipe, outputs: Array, seeds: Sequence[int]) -> list[End]:
+    """The ends that failures come to, the most frequent first; ``outputs`` is (runs, samples)."""
+    prepared = prepared_of(recipe)
+    if prepared.network.criterion.name not in _AT_MEANS or not len(outputs):
+        return []
+    targets = np.asarray(prepared.y, np.float64)[:, 0]
+    counts: Counter[tuple[float, ...] | None] = Counter()
+    examples: dict[tuple[float, ...] | None, tuple[float, int]] = {}
+    for seed, row in zip(seeds, outputs, strict=True):
+        end, distance = tied(row, targets)
+        counts[end] += 1
+        examples[end] = min(examples.get(end, (np.inf, 0)), (distance, int(seed)))
+    shown = prepared.recipe.report
+    report = reported_loss(prepared.network, shown) or prepared.network.criterion
+    return [
+        End(
+            end,
+            None if end is None else _loss_at(report, np.array(end), targets),
+            share_of(count, len(outputs)),
+            examples[end][1],
+        )
+        for end, count in sorted(counts.items(), key=lambda item: (item[0] is None, -item[1]))
+    ]
+
+
+def tied(outputs: Array, targets: Array) -> tuple[tuple[float, ...] | None, float]:
+    """What tied outputs tend to, and how far they are from it; None where that is far.
+
+    Outputs are tied where a chain of them, each within 0.1 of the next, leads from one to another.
+
+    >>> xor = np.array([0.0, 1.0, 1.0, 0.0])
+    >>> tied(np.array([0.03, 0.498, 0.971, 0.501]), xor)[0]
+    (0.0, 0.5, 1.0, 0.5)
+    """
+    if not np.all(np.isfinite(outputs)):
+        return None, np.inf
+    order = np.argsort(outputs)
+    group = np.concatenate([[0], np.cumsum(np.diff(outputs[order]) > _NEAR)])
+    limits = np.empty(len(outputs))
+    for each in range(group[-1] + 1):
+        members = order[group == each]
+        limits[members] = np.mean(targets[members])
+    distance = float(np.max(np.abs(outputs - limits)))
+    return (tuple(map(float, limits)) if distance <= _NEAR else None), distance
+
+
+def _loss_at(loss: Loss, outputs: Array, targets: Array) -> float:
+    column = outputs[:, None]
+    if loss.takes == "logits":
+        inside = np.clip(column, 1e-300, 1 - 1e-16)
+        column = np.log(inside) - np.log1p(-inside)
+    return float(loss(column, targets[:, None]))
+
+
+_SIGNS = {
+    Fraction(1, 2): "½", Fraction(1, 3): "⅓", Fraction(2, 3): "⅔", Fraction(1, 4): "¼",
+    Fraction(3, 4): "¾",
+}  # fmt: skip
+
+
+def _written(value: float) -> str:
+    fraction = Fraction(value).limit_denominator(12)
+    if abs(float(fraction) - value) > 1e-9:
+        return f"{value:.3g}"
+    if fraction.denominator == 1:
+        return str(fraction.numerator)
+    return _SIGNS.get(fraction, str(fraction))
