@@ -19,7 +19,7 @@ from chainrule.check.checks import CANNOT_TELL, Check, Parameter, Step, Value
 from chainrule.check.functions import file_and_call
 from chainrule.check.observations import observe
 from chainrule.check.programs import Program, load_program
-from chainrule.check.reasons import LARGE_FOLDER, Limits, ending, reason
+from chainrule.check.reasons import LARGE_FOLDER, Limits, ending, is_open, reason
 from chainrule.check.repairs import Repairs, repairs_of
 from chainrule.check.sandbox import Ran, run_program, run_repairs
 from chainrule.errors import SettingError
@@ -27,6 +27,7 @@ from chainrule.errors import SettingError
 __all__ = ["assert_backprop", "check_program"]
 
 _VERDICTS = ("exact", "constant factor", "sign convention", "not this loss", "wrong")
+_RIGHT = _VERDICTS[:3]
 _GIBIBYTE = 2**30
 _LOADING = threading.Lock()  # what Python warns of in a program's text is silenced for all threads
 
@@ -142,6 +143,7 @@ def _check(program: Program, ran: Ran, limits: Limits) -> Check:
         should_be=None if chosen["first"] is None else chosen["first"].get("should_be"),
         never=chosen.get("never"),
         descends=chosen.get("descends"),
+        implied=chosen.get("implied"),
         notes=tuple(notes),
         seconds=ran.seconds,
         step=Step(chosen["loop"], program.place(chosen["loop"]), chosen["iteration"]),
@@ -162,7 +164,14 @@ def _training(found: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     and no gradient's; within it others, which change a part of the parameters. So it is the one
     with the fewest wrong ones, of those that change at least half of all.
     """
-    known = [each for each in found if each.get("verdict") in _VERDICTS]
+    # What no loss explains is no accident of an iteration that another is explained by.
+    open_loops = {each["loop"] for each in found if is_open(each.get("reason"))}
+    known = [
+        each
+        for each in found
+        if each.get("verdict") in _VERDICTS
+        and not (each.get("implied") and each["verdict"] in _RIGHT and each["loop"] in open_loops)
+    ]
     if not known:
         return None
     most = max(len(each["parameters"]) for each in known)

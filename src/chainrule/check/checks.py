@@ -73,7 +73,8 @@ class Check:
     unreadable, or cannot run where there is no `os.fork`.
     ``first`` is the first wrong value; ``should_be`` says what it should be the gradient of ("" for
     what has no name), where that was tried and puts every update right. ``never`` is a parameter
-    that is not updated though its gradient is there. ``notes`` are sentences about the run, and
+    that is not updated though its gradient is there. ``implied`` names a known loss that the loop
+    does not compute; ``loss`` is then its formula. ``notes`` are sentences about the run, and
     ``observations`` what else keeps the program from learning, which does not change the verdict.
     ``repairs`` are edits that were tried: with them every gradient is the loss's. ``program`` is
     the text that was checked; None where it could not be read. ``step`` is the iteration that the
@@ -93,6 +94,7 @@ class Check:
     should_be: str | None = None
     never: str | None = None
     descends: str | None = None
+    implied: str | None = None
     reason: str | None = None
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -113,7 +115,7 @@ class Check:
             return self.reason or "It cannot be told whether the gradients are right."
         if self.verdict == "wrong":
             return self._wrong()
-        loss, size = self.loss or "the loss", abs(self.factor)
+        loss, size = self._loss, abs(self.factor)
         alike = math.isclose(size, 1.0)
         times = f"{size:.6g} times"
         within = f"to within {self.tolerance:.0e}".replace("e-0", "e-")
@@ -132,8 +134,15 @@ class Check:
         text = f"{negative} {loss}, {within}, and the steps are added: that goes downhill as well"
         return f"{text}." if alike else f"{text}, and {rate}"
 
+    @property
+    def _loss(self) -> str:
+        """The loss as it stands in a sentence."""
+        if self.implied is not None:
+            return f"{self.loss}, {self.implied}, which the loop does not compute"
+        return self.loss or "the loss"
+
     def _wrong(self) -> str:
-        loss = self.loss or "the loss"
+        loss = self._loss
         wrong = [each.name for each in self.parameters if not each.right]
         several = len(wrong) > 1
         if self.never is not None and self.first is not None:
@@ -178,6 +187,7 @@ class Check:
             "should_be": self.should_be,
             "never": self.never,
             "descends": self.descends,
+            "implied": self.implied,
             "reason": self.reason,
             "outcome": self.outcome,
             "notes": list(self.notes),

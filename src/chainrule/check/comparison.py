@@ -28,7 +28,7 @@ from chainrule.check.updates import (
 from chainrule.check.values import Value, forward_gradients, match_values, values_of
 from chainrule.graph import Node
 
-__all__ = ["Compared", "compare"]
+__all__ = ["Compared", "compare", "value_of_loss"]
 
 Array = NDArray[Any]
 
@@ -41,6 +41,7 @@ class Compared:
     updates are those of another one, which ``descends`` names; or "cannot tell" where no update is
     made of the gradient of what was taken for the loss, and no one value explains it.
     ``reason`` is another reason for that.
+    ``implied`` is the name of a known loss that the iteration itself does not compute.
     ``wrong`` are the parameters whose gradient is not the loss's, ``never`` is one that is not
     updated though its gradient is there, ``first`` the first value that is wrong. ``errors`` says
     of each parameter how far its gradient is from the exact one, relative to that; ``steps`` by
@@ -56,6 +57,7 @@ class Compared:
     first: Value | None = None
     never: str | None = None
     descends: str | None = None
+    implied: str | None = None
     ascends: bool = False
     errors: dict[str, float] = field(default_factory=dict[str, float])
     steps: dict[str, float | None] = field(default_factory=dict[str, float | None])
@@ -64,12 +66,18 @@ class Compared:
 
 
 def compare(
-    trace: Trace, roles: Roles, *, match: bool = True, locate: bool = True
+    trace: Trace,
+    roles: Roles,
+    *,
+    match: bool = True,
+    locate: bool = True,
+    rate: float | None = None,
 ) -> Compared | None:
     """Compare an iteration's updates with the exact gradients; None where all of them are 0.
 
     With ``locate`` false the first wrong value is not searched for; with ``match`` false it is not
-    said either of what each value is the gradient, where a step is wrong.
+    said either of what each value is the gradient, where a step is wrong. ``rate`` is the factor
+    between a right step and its gradient, where that is known.
     """
     assert roles.loss is not None
     exact = {
@@ -93,7 +101,8 @@ def compare(
     blurred = [each for each in wrong if _is_blurred(trace, roles, each)]
     if blurred:  # such as that of a bias before a normalisation, or of what is already learned
         sharp = [each for each in roles.parameters if each not in blurred]
-        return compare(trace, replace(roles, parameters=sharp), match=match, locate=locate)
+        roles = replace(roles, parameters=sharp)
+        return compare(trace, roles, match=match, locate=locate, rate=rate)
     moves = [float(np.sum(step_of(trace, each) * exact[each.path])) for each in known]
     ascends = all(move > 0 for move in moves)
     reversed_sign = any(each.size > 1 and (each.written or 0) * factor < 0 for each in found)
@@ -125,7 +134,8 @@ def compare(
         result.first = first_accumulated(trace, sums)
     elif locate:
         right = [e.step for e in found if e.parameter not in wrong and e.size > 1 and e.step]
-        rate = usual if usual is not None else next(iter(right), None)
+        if rate is None:
+            rate = usual if usual is not None else next(iter(right), None)
         case = Case(trace, roles, factor, result.values, found, wrong, forward, rate)
         _explain(case, result)
     return result
@@ -160,7 +170,7 @@ def _explain(case: Case, result: Compared) -> None:
     if not (likely and some):
         known = _descended(case.trace, case.roles)
         if known is not None and is_of_fewer(case.trace, case.loss, known):
-            result.first = _value_of_loss(case, known)
+            result.first = value_of_loss(case.trace, case.roles, known)
         elif known is not None:
             result.verdict, result.descends = "not this loss", known.name
         if known is not None:
@@ -174,10 +184,10 @@ def _explain(case: Case, result: Compared) -> None:
         result.verdict = "cannot tell"
 
 
-def _value_of_loss(case: Case, known: Known) -> Value | None:
+def value_of_loss(trace: Trace, roles: Roles, known: Known) -> Value | None:
     """The first number that is made of the outputs on the way to the loss."""
-    on_the_way = case.trace.after({known.outputs}) & case.roles.forward
-    for node in case.trace.log:
+    on_the_way = trace.after({known.outputs}) & roles.forward
+    for node in trace.log:
         line = node.source and node.source.assigned_line
         if node in on_the_way and node.size == 1 and node.name and line:
             return Value(node.name, line, node)

@@ -90,7 +90,7 @@ def culprit(case: Case) -> Value | None:
     Of every value on the way to a wrong update it is tried whether the exact gradient of some value
     of the same shape, in its place, makes the update the gradient.
     """
-    factors = {case.factor, *(v.factor for v in case.values if v.of and v.factor)}
+    factors = {case.factor, *(v.factor for v in case.values if v.of is not None and v.factor)}
     likely = sorted(factors, key=lambda factor: abs(factor - case.factor))[:4]
     for value in case.values:
         array = case.trace.value(value.node)

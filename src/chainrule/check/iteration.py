@@ -166,6 +166,10 @@ class Iteration:
         return TracedArray(value if isinstance(value, np.ndarray) else array[()], node,
                            weak=type(value) is float)  # fmt: skip
 
+    def argument(self, path: str, array: Array) -> TracedArray:
+        """A traced array that the iteration begins with besides."""
+        return self._begin(path, array)
+
     def ended(self, frame: FrameType) -> Trace:
         """The iteration, now that the program has come to its end."""
         end: dict[str, Node] = {}

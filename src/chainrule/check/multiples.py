@@ -16,6 +16,7 @@ __all__ = [
     "finite",
     "fitted",
     "is_likely",
+    "is_round",
     "is_same",
     "is_simple",
     "multiple",
@@ -94,6 +95,14 @@ def is_likely(factor: float) -> bool:
     """Whether somebody may have meant a factor: a fraction, and no accident of single numbers."""
     near = Fraction(abs(factor)).limit_denominator(64)
     return near > 0 and abs(abs(factor) - float(near)) <= 1e-6 * float(near)
+
+
+def is_round(factor: float) -> bool:
+    """Whether a factor is surely a small whole number or one over any, but for rounding."""
+    return any(
+        abs(each - round(each)) <= 1e-8 * each and 1 <= round(each) <= most
+        for each, most in ((factor, 4), (1 / factor, 10**6))
+    )
 
 
 def is_simple(factor: float) -> bool:

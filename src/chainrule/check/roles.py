@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,10 +16,12 @@ __all__ = [
     "Parameter",
     "Roles",
     "ancestors",
+    "changed_in",
     "gradients_of",
     "is_step",
     "lost_at",
     "roles_of",
+    "roles_with",
     "takes_several_steps",
 ]
 
@@ -82,7 +84,7 @@ def lost_at(trace: Trace, roles: Roles, file: str) -> int | None:
 
 def roles_of(trace: Trace, loss_name: str | None = None) -> Roles:
     """Find the roles by what depends on what, and by names where that leaves a choice."""
-    changed = _changed(trace)
+    changed = changed_in(trace)
     if not changed:
         return Roles([], None, reason="an iteration changes nothing that the next one reads")
     for candidate in _candidates(trace, changed, loss_name):
@@ -91,19 +93,30 @@ def roles_of(trace: Trace, loss_name: str | None = None) -> Roles:
         # A loss that is computed after the update is one of the parameters all the same.
         after = {e.end: e.start for e in others if e.end.shape == e.start.shape}
         (loss,) = substitute([candidate], after)
-        below = ancestors([loss])
-        reached = [each for each in others if each.start in below]
-        gradients = gradients_of(loss, [each.start for each in reached])
-        if any(np.any(trace.value(gradient)) for gradient in gradients):
-            for each, gradient in zip(reached, gradients, strict=True):
-                each.gradient = gradient
-            parameters = [each for each in others if each.gradient is not None]
-            state = {each.start for each in others if each.gradient is None}
-            return Roles(parameters, loss, candidate.name or "", below, state)
+        roles = roles_with(trace, others, loss, candidate.name or "")
+        if roles is not None:
+            return roles
     return Roles(changed, None, reason="no loss was found that the parameters have a part in")
 
 
-def _changed(trace: Trace) -> list[Parameter]:
+def roles_with(
+    trace: Trace, changed: Sequence[Parameter], loss: Node, name: str = ""
+) -> Roles | None:
+    """The roles of what an iteration changes if this is the loss; None where no gradient is any."""
+    below = ancestors([loss])
+    changed = [replace(each, gradient=None) for each in changed]
+    reached = [each for each in changed if each.start in below]
+    gradients = gradients_of(loss, [each.start for each in reached])
+    if not any(np.any(trace.value(gradient)) for gradient in gradients):
+        return None
+    for each, gradient in zip(reached, gradients, strict=True):
+        each.gradient = gradient
+    parameters = [each for each in changed if each.gradient is not None]
+    state = {each.start for each in changed if each.gradient is None}
+    return Roles(parameters, loss, name, below, state)
+
+
+def changed_in(trace: Trace) -> list[Parameter]:
     """What an iteration begins with and leaves as a function of itself."""
     found: list[Parameter] = []
     seen: set[Node] = set()

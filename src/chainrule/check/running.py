@@ -32,8 +32,10 @@ import numpy as np
 from chainrule.check.comparison import Compared, compare
 from chainrule.check.copies import WaitingCopy, copied
 from chainrule.check.hooks import HOOK, with_hooks
+from chainrule.check.implied import implied
 from chainrule.check.iteration import Iteration, Trace
 from chainrule.check.multiples import tolerance_of
+from chainrule.check.optimisers import Minimised, as_wrong, follow_optimisers, starts
 from chainrule.check.programs import Program, load_program
 from chainrule.check.roles import Roles, lost_at, roles_of
 from chainrule.check.symmetry import equal_units
@@ -49,6 +51,7 @@ _LOOKED_AT = (0, 3)
 _MOST_SECONDS, _LEAST_SECONDS, _ALL_SECONDS = 8, 2, 20
 """How long a copy may take: no longer than is left of what all of them may, but that at least."""
 _RIGHT = ("exact", "constant factor", "sign convention")
+_NO_GRADIENT = "the optimiser is given no gradient"
 _WHOLE = "a parameter is a whole number before its first step"
 _LARGEST_FILE = 2**30
 
@@ -81,6 +84,7 @@ class Watch:
         self._right = 0  # how many iterations have been found right
         self._around: set[int] = set()  # loops around those that were found right
         self._whole: set[int] = set()  # loops whose first iteration begins with whole numbers
+        self._minimised: set[int] = set()  # lines in which an optimiser was called
         self._seconds = float(_ALL_SECONDS)
         self._copy: tuple[int, int, FrameType, Iteration] | None = None
 
@@ -129,6 +133,31 @@ class Watch:
         """The program has ended, perhaps within its loops."""
         for loop in [*self._waiting][::-1]:
             self._decide(loop)
+
+    def minimise(self, line: int, frame: FrameType, pair: Minimised | None) -> None:
+        """An optimiser is called in this line with a loss and its gradient, if it is given one."""
+        if self._copy is not None or self._only not in (None, line) or line in self._minimised:
+            return
+        self._minimised.add(line)
+        if pair is None:
+            self._write({"loop": line, "iteration": 0, "reason": _NO_GRADIENT})
+            return
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for count, each in zip(sorted(_LOOKED_AT), starts(pair), strict=True):
+            copy = copied()
+            if isinstance(copy, WaitingCopy):
+                copy.go(_MOST_SECONDS)
+                continue
+            self.become(line, count, frame, copy)
+            try:
+                assert self._copy is not None
+                trace, roles = each.traced(self._copy[3], frame)
+                self._conclude(trace, roles, minimised=True)
+            except BaseException as error:
+                self._give_up(_reason(error))
+        if self._only is not None:
+            os._exit(0)
 
     def _decide(self, loop: int) -> None:
         """Look at the iteration that has ended, unless a loop within it has been found right."""
@@ -179,23 +208,30 @@ class Watch:
     def _finish(self) -> None:
         """Compare what the iteration came to, write it down, and end the copy."""
         assert self._copy is not None
-        loop, count, frame, iteration = self._copy
-        self.looked_at = f"{loop}-{count}"
+        loop, _, frame, iteration = self._copy
         try:
             trace = iteration.ended(frame)
-            roles = roles_of(trace, self.loss or self._losses.get(loop))
-            compared = (
-                None
-                if roles.reason
-                else compare(trace, roles, match=self.matches, locate=self.locates)
-            )
-            found = self.found(trace, roles, compared)
-            if found.get("verdict") not in _RIGHT and trace.begins_whole(roles.loss):
-                found = {"reason": _WHOLE}
-            found |= _seen(trace, roles)
-            self._write({"loop": loop, "iteration": count, **found})
+            self._conclude(trace, roles_of(trace, self.loss or self._losses.get(loop)))
         except BaseException as error:
             self._give_up(_reason(error))
+
+    def _conclude(self, trace: Trace, roles: Roles, *, minimised: bool = False) -> None:
+        assert self._copy is not None
+        loop, count = self._copy[:2]
+        self.looked_at = f"{loop}-{count}"
+        match, locate, rate = self.matches, self.locates, -1.0 if minimised else None
+        compared = None
+        if roles.reason is None:
+            compared = compare(trace, roles, match=match, locate=locate, rate=rate)
+        if minimised:
+            compared = None if compared is None else as_wrong(compared)
+        elif self.loss is None and _is_open(roles, compared):
+            roles, compared = implied(trace, roles, compared, match=match, locate=locate)
+        found = self.found(trace, roles, compared)
+        if found.get("verdict") not in _RIGHT and trace.begins_whole(roles.loss):
+            found = {"reason": _WHOLE}
+        found |= _seen(trace, roles)
+        self._write({"loop": loop, "iteration": count, **found})
         os._exit(0)
 
     def found(self, trace: Trace, roles: Roles, compared: Compared | None) -> dict[str, Any]:
@@ -227,6 +263,15 @@ class Watch:
         path.write_text(json.dumps(found), encoding="utf-8")
 
 
+def _is_open(roles: Roles, compared: Compared | None) -> bool:
+    """Whether an iteration goes down no loss that it computes itself, as far as one can tell."""
+    if roles.reason is not None or compared is None:
+        return roles.loss is None
+    if compared.verdict == "not this loss":
+        return True
+    return compared.verdict == "cannot tell" and compared.reason is None
+
+
 def _seen(trace: Trace, roles: Roles) -> dict[str, Any]:
     """What else keeps the iteration from learning; that it cannot be told is no harm."""
     with suppress(Exception):
@@ -247,6 +292,7 @@ def described(compared: Compared) -> dict[str, Any]:
         "ascends": compared.ascends,
         "never": compared.never,
         "descends": compared.descends,
+        "implied": compared.implied,
         "loss": compared.loss,
         "tolerance": max(tolerance_of(each.start) for each in compared.parameters),
         "parameters": [
@@ -303,6 +349,7 @@ def execute(
         sys.modules["__main__"] = module
     sys.argv = [str(program.path)]
     sys.path.insert(0, str(program.path.parent))
+    follow_optimisers(program, watch.minimise)
     process = os.getpid()
     outcome: dict[str, Any] = {"outcome": "ran"}
     try:
