@@ -78,7 +78,7 @@ KINDS = {
     "xor_sigmoid.py": "sign convention",
     "many_methods__another_loss.py": "not this loss",
     "main_guard__derivative_of_another.py": "wrong",
-    "logistic_by_hand__overflow.py": "cannot tell",
+    "pure_xor__derivative_point.py": "cannot tell",
 }
 
 

@@ -24,7 +24,7 @@ from chainrule.check.roles import (
     changed_in,
     roles_with,
 )
-from chainrule.check.updates import step_of
+from chainrule.check.updates import last_word, step_of
 from chainrule.graph import Node
 
 __all__ = ["implied"]
@@ -130,25 +130,27 @@ class _Fit:
             return None
         if (compared.verdict in _RIGHT) != (self.compared.verdict in _RIGHT):
             return None
-        written = _written(compared) if factor == 1.0 else None
+        written = _written(compared) if compared.verdict in _RIGHT else None
         if written is not None:
-            # Where no update tells its factor, as it is made of sums that are kept for the next
-            # iteration, what is added to these does.
+            # Between the rate and the mean of a loss nothing tells but what has a name.
             loss = abs(written) * loss
             roles = roles_with(trace, self.changed, loss, known.with_factor(abs(written) * factor))
             compared = compare(trace, roles, match=match, locate=locate) if roles else None
-            if roles is None or compared is None:
+            if roles is None or compared is None or compared.verdict not in _RIGHT:
                 return None
-            if compared.verdict == "exact" and written < 0:
-                compared.verdict = "sign convention"
+            compared.verdict = "exact" if written > 0 else "sign convention"
+            compared.factor = float(np.sign(written))
         compared.implied = known.name
         return self, (roles, compared)
 
 
 def _written(compared: Compared) -> float | None:
     """The factor of the last value that is a gradient, where none is the loss's own."""
+    own = {last_word(each.path) for each in compared.parameters}
     factors = [
-        each.factor for each in compared.values if each.of is not None and " by " not in each.of
+        each.factor
+        for each in compared.values
+        if each.of is not None and " by " not in each.of and last_word(each.name) not in own
     ]
     if not factors or any(is_same(abs(each), 1.0) for each in factors):
         return None

@@ -78,7 +78,8 @@ class Minimised:
         trace = iteration.ended(frame)
         trace.end[self.name] = end.node
         parameter = Parameter(self.name, x.node, end.node)
-        name = loss.node.name or ""
+        function = getattr(self.loss, "__name__", "")
+        name = loss.node.name or (function if function.isidentifier() else "")
         roles = roles_with(trace, [parameter], loss.reshape(()).node, name)
         return trace, roles or Roles([parameter], None, reason="all gradients are 0")
 

@@ -84,6 +84,7 @@ class Watch:
         self._right = 0  # how many iterations have been found right
         self._around: set[int] = set()  # loops around those that were found right
         self._whole: set[int] = set()  # loops whose first iteration begins with whole numbers
+        self._own: set[int] = set()  # loops whose iterations compute their loss, if not all of them
         self._minimised: set[int] = set()  # lines in which an optimiser was called
         self._seconds = float(_ALL_SECONDS)
         self._copy: tuple[int, int, FrameType, Iteration] | None = None
@@ -174,6 +175,8 @@ class Watch:
         except (OSError, ValueError):
             return
         self._right += found.get("verdict") in _RIGHT
+        if "verdict" in found and not found["implied"]:
+            self._own.add(loop)
         if found.get("reason") == _WHOLE:
             self._whole.add(loop)
         elif count < 2 and self.loss is None:  # later iterations may not print it
@@ -225,7 +228,7 @@ class Watch:
             compared = compare(trace, roles, match=match, locate=locate, rate=rate)
         if minimised:
             compared = None if compared is None else as_wrong(compared)
-        elif self.loss is None and _is_open(roles, compared):
+        elif self.loss is None and loop not in self._own and _is_open(roles, compared):
             roles, compared = implied(trace, roles, compared, match=match, locate=locate)
         found = self.found(trace, roles, compared)
         if found.get("verdict") not in _RIGHT and trace.begins_whole(roles.loss):
