@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.check.iteration import Trace
-from chainrule.check.multiples import is_same, multiple, tolerance_of
+from chainrule.check.multiples import is_likely, is_same, multiple, tolerance_of
 from chainrule.check.roles import Roles, gradients_of
 from chainrule.graph import Node
 from chainrule.primitives import cast, log, square, total
@@ -87,4 +87,5 @@ def is_of_fewer(trace: Trace, shown: Node, known: Known) -> bool:
     here = part != 0
     if not np.any(here) or not np.any(whole[~here]):
         return False
-    return multiple(part[here], whole[here], tolerance_of(known.outputs)) is not None
+    factor = multiple(part[here], whole[here], tolerance_of(known.outputs))
+    return factor is not None and is_likely(factor)  # of one number any loss has a multiple

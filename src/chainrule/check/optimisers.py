@@ -98,8 +98,8 @@ def as_wrong(compared: Compared) -> Compared:
     """
     if compared.verdict not in ("constant factor", "sign convention"):
         return compared
-    factor = compared.factor
-    own = [each for each in compared.values if each.of and is_same(each.factor, factor)]
+    size = abs(compared.factor)
+    own = [each for each in compared.values if each.of and is_same(abs(each.factor), size)]
     parameters = {each.path for each in compared.parameters}
     first = next((each for each in own if each.of in parameters), own[0] if own else None)
     return replace(compared, verdict="wrong", wrong=[*compared.parameters], first=first)
