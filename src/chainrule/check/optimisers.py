@@ -96,13 +96,15 @@ def as_wrong(compared: Compared) -> Compared:
 
     A line search goes by the size of the gradient, so that a factor is no learning rate there.
     """
-    if compared.verdict not in ("constant factor", "sign convention"):
+    if not compared.ascends and compared.verdict not in ("constant factor", "sign convention"):
         return compared
     size = abs(compared.factor)
     own = [each for each in compared.values if each.of and is_same(abs(each.factor), size)]
     parameters = {each.path for each in compared.parameters}
     first = next((each for each in own if each.of in parameters), own[0] if own else None)
-    return replace(compared, verdict="wrong", wrong=[*compared.parameters], first=first)
+    return replace(
+        compared, verdict="wrong", wrong=[*compared.parameters], first=first, ascends=False
+    )
 
 
 def follow_optimisers(
