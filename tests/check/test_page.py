@@ -15,9 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chainrule.check import Check, check_program
-from chainrule.check.page import page, write_page
+from chainrule.check.page import page
 from chainrule.cli import main
 from chainrule.errors import DataError, SettingError
+from chainrule.pages.document import write_page
 
 
 def _beside(name: str):
@@ -224,7 +225,7 @@ def test_a_page_that_cannot_be_written_is_refused_before_anything_runs(tmp_path,
         assert result.exit_code == 2
         assert words in result.stderr
         with pytest.raises(SettingError, match=re.escape(words)):
-            write_page([Check("net.py", "exact", "ran")], file)
+            write_page(page([Check("net.py", "exact", "ran")]), file)
     assert program.read_text(encoding="utf-8") == "x = 1"
 
 
@@ -237,14 +238,14 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(DataError, match=r"page.html cannot be written: No space left on device\."):
-        write_page([Check("net.py", "exact", "ran")], file)
+        write_page(page([Check("net.py", "exact", "ran")]), file)
     assert [each.name for each in tmp_path.iterdir()] == ["page.html"]
     assert file.read_bytes() == b"the page before"
 
 
 def opened(browser, checks: list[Check], folder: Path, width: int = 1100, *, dark: bool = False):
     file = folder / "page.html"
-    write_page(checks, file)
+    write_page(page(checks), file)
     browser.requests.clear()
     browser.said.clear()
     browser.open(file, width, dark=dark)

@@ -22,7 +22,6 @@ __all__ = [
     "mark_of",
     "marked_lines",
     "shortened",
-    "visible",
 ]
 
 RIGHT, FACTOR, FIRST, FOLLOWS, UNKNOWN = "✓", "~", "✗", "·", "?"
@@ -137,8 +136,3 @@ def shortened(line: str) -> str:
     """A line of a program that fits beside what is said of it."""
     line = " ".join(line.split("\t"))
     return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
-
-
-def visible(text: str) -> str:
-    """A text without a character that moves, hides or reorders others, whatever is in it."""
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from pathlib import Path
 
 from chainrule.check.checks import Check
@@ -23,42 +20,20 @@ from chainrule.check.lines import (
     mark_of,
     marked_lines,
 )
-from chainrule.check.markup import Markup, element, joined
 from chainrule.check.programs import Place
 from chainrule.check.repairs import CAUSES, Evidence, Repair, patch
-from chainrule.errors import DataError, SettingError
-from chainrule.training.files import write_text
+from chainrule.pages.document import document, resource
+from chainrule.pages.markup import Markup, element, joined
 
-__all__ = ["check_page_file", "page", "write_page"]
+__all__ = ["page"]
 
 _CLASSES = {
     RIGHT: "right", FACTOR: "factor", FIRST: "wrong", FOLLOWS: "follows", UNKNOWN: "unknown",
 }  # fmt: skip
-_SUFFIXES = (".html", ".htm")
-
-
-def check_page_file(path: Path) -> None:
-    """Refuse a file that a page cannot be written to, before anything is run."""
-    if path.suffix.lower() not in _SUFFIXES:
-        raise SettingError(f"{path} is no name for a page: it is to end in .html.")
-    if path.is_dir():
-        raise SettingError(f"{path} is a folder. Name a file for the page.")
-    if not path.parent.is_dir():
-        raise SettingError(f"There is no folder {path.parent} to write the page {path.name} to.")
-
-
-def write_page(checks: Sequence[Check], path: Path) -> None:
-    """Write the page of some checks to a file: whole, or not at all."""
-    check_page_file(path)
-    try:
-        write_text(path, page(checks))
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def page(checks: Sequence[Check]) -> str:
     """The checks as a page: a section for each, and for several a table with links to them."""
-    style = resources.files("chainrule.check").joinpath("page.css").read_text(encoding="utf-8")
     several = len(checks) != 1
     what = counts(checks) if several else Path(checks[0].path).name
     body = joined(
@@ -74,16 +49,8 @@ def page(checks: Sequence[Check]) -> str:
             "iterations of the same run.",
         ),
     )
-    # Should a program's text ever get out of its place, nothing in it runs or is fetched.
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    title = element("title", f"{what} – chainrule check")
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"{title}\n<style>{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
+    title = f"{what} – chainrule check"
+    return document(title, body, styles=[resource("chainrule.check", "page.css")])
 
 
 def _index(checks: Sequence[Check]) -> Markup:

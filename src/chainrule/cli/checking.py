@@ -24,13 +24,14 @@ from chainrule.check.lines import (
     mark_of,
     marked_lines,
     shortened,
-    visible,
 )
-from chainrule.check.page import check_page_file, write_page
+from chainrule.check.page import page
 from chainrule.check.sandbox import program_files
 from chainrule.cli.repairs import Fix, repair_lines
 from chainrule.cli.screen import Plain, output_to
 from chainrule.errors import DataError, SettingError
+from chainrule.pages.document import check_page_file, write_page
+from chainrule.pages.markup import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,7 +137,7 @@ def _checked(paths: Sequence[Path], how: _How) -> Iterator[Check]:
 
 def _write_page(checks: Sequence[Check], path: Path | None, as_json: bool) -> None:
     if path is not None:
-        write_page(checks, path)
+        write_page(page(checks), path)
         if not as_json:
             output_to().print(visible(f"Page in {path}"))
 

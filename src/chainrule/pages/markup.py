@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 
-from chainrule.check.lines import visible
-
-__all__ = ["Markup", "element", "joined"]
+__all__ = ["Markup", "element", "joined", "visible"]
 
 _TAB = 4
 
@@ -44,3 +42,8 @@ def element(name: str, *children: str, **attributes: str | bool) -> Markup:
 
 def _escaped(text: str) -> str:
     return text if isinstance(text, Markup) else html.escape(visible(text.expandtabs(_TAB)))
+
+
+def visible(text: str) -> str:
+    """A text without a character that moves, hides or reorders others, whatever is in it."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
