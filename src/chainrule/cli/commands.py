@@ -174,6 +174,7 @@ def check(**options: Any) -> None:
     \b
     chainrule explain xor --epoch 0                     the first step, line by line
     chainrule explain xor --epoch 731 --why "W1[0,1]"   where one number came from
+    chainrule explain xor --html xor.html               to step through, epoch by epoch
     chainrule explain xor --notebook xor.ipynb          the training by hand, in NumPy
     chainrule explain my_network.py                     a step of your own program
 
@@ -188,6 +189,7 @@ def check(**options: Any) -> None:
 @option("Explain", "--why", metavar="NUMBER", help='Where one number came from, as "W1[0,1]".')
 @option("Explain", "--all", "whole", is_flag=True, help="Fold nothing.")
 @run_options
+@option("Result", "--html", type=_PATH, metavar="FILE", help="Write an interactive page.")
 @option("Result", "--notebook", type=_PATH, metavar="FILE", help="Write a Jupyter notebook.")
 @option("Result", "--python", type=_PATH, metavar="FILE", help="Write a NumPy script.")
 @option("Result", "--latex", type=_PATH, metavar="FILE", help="Write a LaTeX document.")

@@ -15,6 +15,7 @@ from chainrule.explain.derivation import Derivation
 from chainrule.explain.moments import Training, moment_of, training_of, training_of_model
 from chainrule.explain.text import lines_of
 from chainrule.networks.choices import nearest_first
+from chainrule.pages.document import check_page_file, write_page
 from chainrule.training.files import write_text
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_explain"]
 
-_OWN = {"what", "epoch", "batch", "why", "whole", "notebook", "python", "latex", "as_json"}
+_OWN = {"what", "epoch", "batch", "why", "whole", "html", "notebook", "python", "latex", "as_json"}
 _PROGRAMS = (".py", ".ipynb")
 _ENDINGS = {"notebook": ".ipynb", "python": ".py", "latex": ".tex"}
 
@@ -33,9 +34,15 @@ def run_explain(options: dict[str, Any], given: set[str]) -> None:
         path: Path | None = options[name]
         if path is not None and path.suffix != ending:
             raise SettingError(f"--{name} {path}: its name must end in {ending}.")
+    html: Path | None = options["html"]
+    if html is not None:
+        check_page_file(html)
     derivation = _derivation(options, given)
     output = output_to()
     written = [_write(derivation, name, options[name]) for name in _ENDINGS if options[name]]
+    if html is not None:
+        write_page(derivation.to_html(), html)
+        written.insert(0, f"Page in {html}")
     if options["why"] is not None:
         why = derivation.why(options["why"])
         if options["as_json"]:

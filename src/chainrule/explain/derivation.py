@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from chainrule.explain.numbers import Cell, Element, element_of, index_text
 from chainrule.explain.reasons import reason
 from chainrule.explain.rules import Applied, rules_of
 from chainrule.explain.steps import Given, Step
-from chainrule.explain.tracing import Traced, trace_function, trace_step
+from chainrule.explain.tracing import Traced, given_values, trace_function, trace_step
 from chainrule.graph import Node
 from chainrule.interpreter import evaluate_nodes
 from chainrule.networks.choices import nearest_first
@@ -64,7 +64,7 @@ class Derivation:
                 f"{title or 'The function'} has {count:,} steps, and at most {_MOST_STEPS:,} are "
                 "explained. Explain a part of it, or a shallower network."
             )
-        self.values: dict[Node, Array] = self._evaluate()
+        self.values: dict[Node, Array] = self._evaluate(traced.values)
 
     @classmethod
     def of(cls, function: Callable[..., Any], *arguments: Any) -> Derivation:
@@ -106,11 +106,16 @@ class Derivation:
         traced, title = trace_program(path, iteration, loss=loss)
         return cls(traced, title=title)
 
-    def _evaluate(self) -> dict[Node, Array]:
+    def _evaluate(self, given: Mapping[Node, Array]) -> dict[Node, Array]:
         nodes = list(self.labels.notation.labels)
         with np.errstate(all="ignore"):
-            found = evaluate_nodes(nodes, dict(self.traced.values))
+            found = evaluate_nodes(nodes, dict(given))
         return {node: np.asarray(value) for node, value in zip(nodes, found, strict=True)}
+
+    def values_at(self, moment: Moment) -> dict[Node, Array]:
+        """The numbers of the same steps at another moment of the same training."""
+        given = given_values(moment)
+        return self._evaluate({node: given[name] for name, node in self.traced.arguments.items()})
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -290,6 +295,15 @@ class Derivation:
         from chainrule.explain.script import to_python
 
         return to_python(self)
+
+    def to_html(self) -> str:
+        """An interactive page in one file, with the epochs of the run beside this one.
+
+        Raises SettingError where there are more numbers than a page can hold.
+        """
+        from chainrule.explain.page import page
+
+        return page(self)
 
     def to_notebook(self) -> dict[str, Any]:
         """A Jupyter notebook of the same, with the prose between."""

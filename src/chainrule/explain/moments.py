@@ -5,7 +5,7 @@ Training is a function of its recipe, so the state before any step is the same e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from chainrule.training.state import Epoch, Run, State
 from chainrule.training.steps import Objective, Stepper
 from chainrule.training.training import default_rate, reported_loss
 
-__all__ = ["Moment", "Training", "last_epoch", "moment_of", "training_of", "training_of_model"]
+__all__ = ["Moment", "Training", "last_epoch", "moment_of", "moments_of", "training_of", "training_of_model"]
 
 Array = NDArray[Any]
 
@@ -168,8 +168,29 @@ def moment_of(training: Training, epoch: int | None = None, batch: int = 0) -> M
             f"epoch={epoch} is not in this run, which ended after {run.epochs} epochs. "
             f"Ask for an epoch from 0 to {run.epochs}."
         )
-    state = run.state
-    step = _Steps(training, state, epoch)
+    return _before(training, run, batch)
+
+
+def moments_of(
+    training: Training, epochs: Iterable[int], batch: int = 0
+) -> Iterator[tuple[Moment, Run]]:
+    """The state before a step of several epochs, in rising order, each with the run up to there.
+
+    It ends where the run did.
+    """
+    run: Run | None = None
+    for epoch in epochs:
+        # A run of no epochs has a schedule of its own, so nothing goes on from it.
+        run = _run_until(training, epoch, run if run is not None and run.epochs else None)
+        if run.epochs < epoch:
+            return
+        yield _before(training, run, batch), run
+
+
+def _before(training: Training, run: Run, batch: int) -> Moment:
+    """The state before a batch's step in the epoch that comes next in a run."""
+    epoch = run.epochs
+    step = _Steps(training, run.state, epoch)
     for number in range(batch):
         step.go_on(number)
     return step.moment(batch, _notes(training, run, epoch))
@@ -183,8 +204,8 @@ def last_epoch(training: Training) -> int:
     return training.epochs
 
 
-def _run_until(training: Training, epoch: int) -> Run:
-    """The run as it is after a number of epochs."""
+def _run_until(training: Training, epoch: int, before: Run | None = None) -> Run:
+    """The run as it is after a number of epochs, from its beginning or from an earlier one."""
     prepared = training.prepared
     if epoch == 0:
         # The schedule is another with no epochs, but its state begins alike.
@@ -195,7 +216,7 @@ def _run_until(training: Training, epoch: int) -> Run:
 
     stop_there: Callable[..., Any] = stop
     stop_there.every = max(epoch - 1, 1)  # pyright: ignore[reportFunctionMemberAccess]
-    return prepared.train(callbacks=(stop_there,)).run
+    return prepared.train(callbacks=(stop_there,), resume=before).run
 
 
 def _notes(training: Training, run: Run, epoch: int) -> tuple[str, ...]:

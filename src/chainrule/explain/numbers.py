@@ -22,7 +22,7 @@ from chainrule.notation.indices import element_equation
 from chainrule.notation.symbols import INFIX
 from chainrule.notation.values import scalar_formula
 
-__all__ = ["Cell", "Element", "Expansion", "NoElement", "element_of", "index_text", "shown"]
+__all__ = ["Cell", "Element", "Expansion", "NoElement", "Place", "dotted", "element_of", "index_text", "named_element", "shown"]
 
 Array = NDArray[Any]
 Place = tuple[int, ...]
@@ -157,7 +157,7 @@ def element_of(labels: Labels, values: Mapping[Node, Array], node: Node, place: 
         return shown(values[node][place])
 
     try:
-        numbers = _dotted(expansion.written(number))
+        numbers = dotted(expansion.written(number))
         indexed = expansion.written(named_element)
     except NoElement:
         numbers = indexed = None
@@ -165,9 +165,9 @@ def element_of(labels: Labels, values: Mapping[Node, Array], node: Node, place: 
     return Element(node, place, value, name, indexed, numbers, tuple(cells))
 
 
-def _dotted(formula: Formula) -> Formula:
+def dotted(formula: Formula) -> Formula:
     """The formula with a dot in products that names need none for: 0.5 · 2 is not 0.5 2."""
-    formula = formula.with_parts(lambda part, _: _dotted(part))
+    formula = formula.with_parts(lambda part, _: dotted(part))
     if isinstance(formula, Operation) and formula.operator == INFIX[" "]:
         return infix("·", *formula.parts)
     return formula

@@ -19,9 +19,10 @@ from chainrule.explain.values import (
 
 if TYPE_CHECKING:
     from chainrule.explain.derivation import Derivation
+    from chainrule.explain.moments import Moment
     from chainrule.explain.steps import Given, Step
 
-__all__ = ["Line", "heading_of", "lines_of", "to_text"]
+__all__ = ["Line", "heading_of", "lines_of", "place_of", "subject_of", "to_text"]
 
 Line = tuple[str, str]
 """A line and its style: '', 'bold', 'dim', 'cyan'."""
@@ -40,14 +41,26 @@ def heading_of(derivation: Derivation) -> str:
         if derivation.traced.updates:
             return derivation.title
         return f"{derivation.title}: the value and the gradient"
+    return ", ".join(filter(None, (subject_of(derivation), place_of(moment))))
+
+
+def subject_of(derivation: Derivation) -> str:
+    """What the steps are of: ``xor: network 2-2-1``."""
+    moment = derivation.moment
+    if moment is None:
+        return derivation.title
     sizes = "-".join(map(str, moment.network.sizes))
-    text = f"{derivation.title}: network {sizes}" if derivation.title else f"Network {sizes}"
+    return f"{derivation.title}: network {sizes}" if derivation.title else f"Network {sizes}"
+
+
+def place_of(moment: Moment) -> str:
+    """Where in its run a step stands."""
     training = moment.training
     if training is None or moment.epoch is None:
-        return text
+        return ""
     if moment.epoch == training.epochs:
-        return f"{text}, trained for {moment.epoch:,} epochs, and the step that would come next"
-    text += f", epoch {moment.epoch:,} of 0 to {training.epochs - 1:,}"
+        return f"trained for {moment.epoch:,} epochs, and the step that would come next"
+    text = f"epoch {moment.epoch:,} of 0 to {training.epochs - 1:,}"
     if training.batches.count > 1:
         text += f", batch {moment.batch} of 0 to {training.batches.count - 1}"
     return text

@@ -24,6 +24,7 @@ from chainrule.training.clipping import clip_by_norm, clip_by_value
 __all__ = [
     "Traced",
     "free_name",
+    "given_values",
     "gradients_by_name",
     "memory_name",
     "simplified_step",
@@ -61,17 +62,26 @@ def trace_step(moment: Moment) -> Traced:
     """A training step, or the forward and backward pass where no optimiser is known."""
     graph = trace(_forward(moment), moment.parameters, moment.X, moment.y, moment.masks)
     forward: dict[str, Node] = dict(graph.output_structure.unflatten(list(graph.outputs)))
-    leaves = flatten((moment.parameters, moment.X, moment.y, moment.masks))[0]
-    values = dict(zip(graph.arguments, map(np.asarray, leaves), strict=True))
     arguments = {node.name or "": node for node in graph.arguments}
     chosen = {name: arguments[name] for name in moment.parameters}
     gradients = gradients_by_name(forward, "loss", chosen)
     updates: dict[str, Node] = {}
     if moment.optimizer is not None:
         updates, more = _updates(moment, arguments, gradients)
-        values.update(more)
         arguments.update({node.name or "": node for node in more})
+    given = given_values(moment)
+    values = {node: given[name] for name, node in arguments.items()}
     return simplified_step(Traced(arguments, values, forward, "loss", gradients, updates))
+
+
+def given_values(moment: Moment) -> dict[str, Array]:
+    """What a step begins with, by name: parameters, rows, masks, the optimiser's state and rate."""
+    leaves, structure = flatten(moment.memory)
+    memory = zip(map(memory_name, structure.paths()), leaves, strict=True)
+    rows = {"X": moment.X, "y": moment.y}
+    rate = {"learning_rate": np.float64(moment.rate)}
+    given = {**moment.parameters, **rows, **(moment.masks or {}), **dict(memory), **rate}
+    return {name: np.asarray(value) for name, value in given.items()}
 
 
 def trace_function(function: Callable[..., Any], *given: Any) -> Traced:
@@ -200,8 +210,8 @@ def _backwards(top: Node, names: Mapping[Node, str]) -> list[Node]:
 
 def _updates(
     moment: Moment, arguments: Mapping[str, Node], gradients: Mapping[str, Node]
-) -> tuple[dict[str, Node], dict[Node, Array]]:
-    """The optimiser's update over the nodes of the gradients, and the values of its own inputs."""
+) -> tuple[dict[str, Node], list[Node]]:
+    """The optimiser's update over the nodes of the gradients, and its own inputs."""
     optimizer, parameters, memory = moment.optimizer, moment.parameters, moment.memory
     assert optimizer is not None
 
@@ -222,8 +232,7 @@ def _updates(
     theirs = graph.arguments[count : 2 * count]
     ours.update(zip(theirs, (gradients[name] for name in parameters), strict=True))
     own = graph.arguments[2 * count :]
-    leaves, structure = flatten(memory)
-    names = [memory_name(path) for path in structure.paths()]
+    names = [memory_name(path) for path in flatten(memory)[1].paths()]
     for node, name in zip(own, [*names, "learning_rate"], strict=True):
         node.take_name(name)
     found = substitute(graph.outputs, ours)
@@ -231,8 +240,7 @@ def _updates(
     kept = dict(zip(names, found[count:], strict=False))
     clipped = found[count + len(names) :]
     limited = {f"clipped_{name}": node for name, node in zip(parameters, clipped, strict=False)}
-    values = dict(zip(own, [*map(np.asarray, leaves), np.asarray(rate)], strict=True))
-    return {**limited, **kept, **new}, values
+    return {**limited, **kept, **new}, list(own)
 
 
 def memory_name(path: str) -> str:

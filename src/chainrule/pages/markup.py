@@ -7,6 +7,8 @@ import html
 __all__ = ["Markup", "element", "joined", "visible"]
 
 _TAB = 4
+_VOID = {"input"}
+"""Elements that nothing is in, of those that are used."""
 
 
 class Markup(str):
@@ -24,7 +26,7 @@ def joined(*children: str) -> Markup:
     return Markup("".join(map(_escaped, children)))
 
 
-def element(name: str, *children: str, **attributes: str | bool) -> Markup:
+def element(name: str, /, *children: str, **attributes: str | bool) -> Markup:
     """An element; ``class_`` and ``aria_label`` stand for class and aria-label.
 
     Attributes that are False are left out.
@@ -37,7 +39,8 @@ def element(name: str, *children: str, **attributes: str | bool) -> Markup:
         for key, value in attributes.items()
         if value is not False
     )
-    return Markup(f"<{name}{written}>{joined(*children)}</{name}>")
+    end = "" if name in _VOID else f"{joined(*children)}</{name}>"
+    return Markup(f"<{name}{written}>{end}")
 
 
 def _escaped(text: str) -> str:

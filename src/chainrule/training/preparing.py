@@ -61,7 +61,7 @@ class Prepared:
         *,
         callbacks: Sequence[Callable[..., Any]] = (),
         checkpoint: Path | None = None,
-        resume: Path | None = None,
+        resume: Path | Run | None = None,
         engine: Engine | None = None,
     ) -> Trained:
         """Train by the recipe, or by another ``engine`` than the one it names."""

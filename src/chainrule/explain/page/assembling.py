@@ -1,0 +1,300 @@
+"""The page of a derivation, put together of its parts."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from chainrule.explain.page.curve import Curve
+from chainrule.explain.page.drawing import Drawing, drawing_of
+from chainrule.explain.page.epochs import Held, Run, run_of
+from chainrule.explain.page.numbers import Numbers
+from chainrule.explain.page.steps import Matrices, steps_markup
+from chainrule.explain.page.templates import inner
+from chainrule.explain.text import place_of, subject_of
+from chainrule.graph import Node
+from chainrule.notation.formulas import Index
+from chainrule.notation.formulas import Number as Digits
+from chainrule.pages.document import data_element, document, mathematics_font, resource
+from chainrule.pages.markup import Markup, element, joined
+
+if TYPE_CHECKING:
+    from chainrule.explain.derivation import Derivation
+
+__all__ = ["page"]
+
+_PACKAGE = "chainrule.explain.page"
+_ROOM, _PER_NUMBER, _FEWEST, _MOST = 1_000_000, 22, 6, 150
+_KEYS = (
+    ("→ ←", "next and previous step"),
+    ("Home End", "the beginning, the last step"),
+    ("Tab", "to the next matrix, slider or button"),
+    ("arrows", "in a matrix, from number to number"),
+    ("Enter", "keep a number, and once more let it go"),
+    ("Escape", "let it go; out of a matrix, back to its step"),
+)
+
+
+def page(derivation: Derivation) -> str:
+    """The page: what is given, the steps, and all that the script needs to go through them.
+
+    Raises SettingError where there are more numbers than a page can hold.
+    """
+    numbers = Numbers(derivation)
+    most = _ROOM // (_PER_NUMBER * len(numbers.index))
+    run = run_of(derivation, min(max(most, _FEWEST), _MOST))
+    drawing = drawing_of(derivation, numbers)
+    curve = _curve(run)
+    body = joined(
+        _header(derivation, run),
+        _epochs(derivation, run, curve),
+        element(
+            "main",
+            element("div", _network(drawing), _number_panel(), class_="side"),
+            element("div", steps_markup(derivation, Matrices(numbers)), class_="steps"),
+        ),
+        _controls(len(derivation.steps)),
+        element("p", "", id="said", class_="hidden", aria_live="polite"),
+        data_element("data", _data(derivation, numbers, run, drawing, curve)),
+    )
+    return document(
+        f"{subject_of(derivation)} – chainrule explain",
+        body,
+        styles=[resource(_PACKAGE, "page.css"), mathematics_font()],
+        script=resource(_PACKAGE, "page.js"),
+        inline_styles=["text-align: left"],  # of the cases of a choice, in MathML
+    )
+
+
+def _curve(run: Run) -> Curve | None:
+    last = run.held[-1].moment
+    if last is None or not last.epoch or not len(run.losses):
+        return None
+    return Curve(run.losses, last.epoch)
+
+
+def _header(derivation: Derivation, run: Run) -> Markup:
+    moment = derivation.moment
+    what = "Every number of a training step" if moment else "Every number of a loss and its gradient"
+    notes = [element("p", note, class_="muted") for note in derivation.notes]
+    if run.diverged:
+        notes.append(element("p", "The run diverges after the last epoch here.", class_="muted"))
+    return element(
+        "header",
+        element("h1", subject_of(derivation)),
+        element("p", f"{what}, and the rule that made it. Point at a number, or go to it with the "
+                "keyboard: its rule is shown with the numbers put in, and the numbers it came from "
+                "light up."),
+        *notes,
+        element("noscript", element("p", "Without JavaScript this page shows the steps and their "
+                                    "numbers, but not where each came from.")),
+    )  # fmt: skip
+
+
+def _epochs(derivation: Derivation, run: Run, curve: Curve | None) -> Markup:
+    """The slider over the epochs, the losses, and what an update changes."""
+    moment = derivation.moment
+    if moment is None or moment.training is None or moment.epoch is None:
+        return Markup()
+    place = place_of(moment)
+    shown = element("p", f"{place[0].upper()}{place[1:]}", id="place", class_="place")
+    loss = element("p", "", id="before-after", class_="before-after")
+    if len(run.held) < 2:
+        return element("section", shown, loss, class_="epochs", aria_label="Epoch")
+    slider = element(
+        "div",
+        element("button", "◀", type="button", id="earlier", aria_label="Earlier epoch"),
+        element(
+            "input", type="range", id="epoch", min="0", max=str(len(run.held) - 1),
+            value=str(run.asked), aria_label="Epoch", aria_describedby="held",
+        ),
+        element("button", "▶", type="button", id="later", aria_label="Later epoch"),
+        class_="slider",
+    )  # fmt: skip
+    losses = curve.markup(_reported(derivation)) if curve is not None else ""
+    return element(
+        "section",
+        element("h2", "Epochs"),
+        element("div", shown, loss, class_="now"),
+        slider,
+        element("figure", losses, element("figcaption", _said_of_curve(derivation))) if losses
+        else "",
+        element("details", element("summary", f"Which epochs are here: {len(run.held)}"),
+                element("p", _held(run), id="held")),
+        class_="epochs",
+        id="run",
+    )  # fmt: skip
+
+
+def _reported(derivation: Derivation) -> str:
+    moment = derivation.moment
+    assert moment is not None
+    loss = moment.report or moment.network.criterion
+    return f"The {loss.measures}"
+
+
+def _said_of_curve(derivation: Derivation) -> str:
+    return f"{_reported(derivation)} over the epochs. Click on it to go to an epoch."
+
+
+def _held(run: Run) -> str:
+    """Which epochs the page holds, in words."""
+    epochs = [each.moment.epoch for each in run.held if each.moment is not None]
+    listed = ", ".join(f"{epoch:,}" for epoch in epochs)
+    if len(epochs) == epochs[-1] + 1:  # type: ignore[operator]
+        return f"All of them: 0 to {epochs[-1]:,}."
+    return (
+        "More of the early ones, as a run changes most at its beginning; the first, the last, the "
+        f"trained network and the one asked for: {listed}."
+    )
+
+
+def _network(drawing: Drawing | None) -> Markup:
+    if drawing is None:
+        return Markup()
+    notes = [element("p", note, class_="muted") for note in drawing.notes]
+    if drawing.data is None:
+        return element("section", element("h2", "Network"), *notes, id="network")
+    edges = element(
+        "fieldset",
+        element("legend", "Edges by"),
+        *(
+            element("label", element("input", type="radio", name="edges", value=kind,
+                                     checked=kind == "weight"), f" {kind}")
+            for kind in ("weight", "gradient")
+        ),
+    )  # fmt: skip
+    row = element("label", "Row ", element("select", id="row"))
+    key = element(
+        "p",
+        element("span", "", class_="sample positive"), " positive ",
+        element("span", "", class_="sample negative"), " negative; ",
+        element("span", "", id="scale"),
+        class_="key",
+    )  # fmt: skip
+    return element(
+        "section",
+        element("h2", "Network"),
+        element("div", edges, row, class_="choices"),
+        element("div", drawing.markup, class_="scroll", tabindex="0", role="group",
+                aria_label="Drawing of the network"),
+        key,
+        *notes,
+        id="network",
+    )  # fmt: skip
+
+
+def _number_panel() -> Markup:
+    return element(
+        "section",
+        element("button", "×", type="button", id="close", aria_label="Let this number go"),
+        element("h2", "One number"),
+        element("div", element("p", "Point at a number, or go to it with Tab and the arrow keys.",
+                               class_="muted"), id="number"),
+        class_="panel",
+        id="panel",
+    )  # fmt: skip
+
+
+def _controls(count: int) -> Markup:
+    buttons = [
+        element("button", text, type="button", id=name, aria_label=said)
+        for name, text, said in (
+            ("first", "⏮", "To the beginning"),
+            ("previous", "◀ Back", "Previous step"),
+            ("next", "Step ▶", "Next step"),
+            ("last", "⏭", "To the last step"),
+        )
+    ]
+    at = element("output", f"0 of {count}", id="at")
+    rows = [joined(element("dt", element("kbd", key)), element("dd", what)) for key, what in _KEYS]
+    keys = element("details", element("summary", "Keys"), element("dl", *rows))
+    return element("nav", *buttons[:2], at, *buttons[2:], keys, id="controls", aria_label="Steps")
+
+
+def _data(
+    derivation: Derivation,
+    numbers: Numbers,
+    run: Run,
+    drawing: Drawing | None,
+    curve: Curve | None,
+) -> dict[str, Any]:
+    nodes = {node: i for i, node in enumerate(numbers.sheets)}
+    index = numbers.index
+    flat = [
+        _flat(node, place) if node.shape else 0 for node, place in index
+    ]
+    return {
+        "values": [_value(derivation, node) for node in numbers.sheets],
+        "of": [nodes[node] for node, _ in index],
+        "flat": flat,
+        "origins": [
+            [
+                index[cell], origin.numbers, [index[each] for each in origin.slots],
+                origin.names, [index[each] for each in origin.named],
+                [index[each] for each in origin.others], origin.count,
+            ]
+            for cell, origin in numbers.origins.items()
+        ],
+        "templates": list(numbers.templates.found),
+        "steps": [
+            [step.name, str(step.label), nodes[step.node], step.part] for step in derivation.steps
+        ],
+        "loss": str(derivation[derivation.loss].label),
+        "epochs": [_epoch(each, numbers, curve) for each in run.held],
+        "asked": run.asked,
+        "drawing": None if drawing is None else drawing.data,
+    }  # fmt: skip
+
+
+def _flat(node: Node, place: tuple[int, ...]) -> int:
+    flat = 0
+    for size, at in zip(node.shape, place, strict=True):
+        flat = flat * size + at
+    return flat
+
+
+def _value(derivation: Derivation, node: Node) -> dict[str, Any]:
+    """A value's names before and after the place of a number, and its shape."""
+    label = derivation.labels.notation.labels[node]
+    if node.shape:
+        mark = "\ue000"
+        element_ = Index(parts=(label, Digits(mark)))
+        html = inner(element_).split(f"<mn>{mark}</mn>")
+        text = str(element_).split(mark)
+    else:
+        html, text = [inner(label), ""], [str(label), ""]
+    return {
+        "name": derivation.labels.names[node],
+        "shape": list(node.shape),
+        "html": html,
+        "text": text,
+        "whole": node.dtype.kind in "iu",
+    }
+
+
+def _epoch(held: Held, numbers: Numbers, curve: Curve | None) -> dict[str, Any]:
+    moment = held.moment
+    data: dict[str, Any] = {"numbers": [_plain(each) for each in numbers.values(held.values)]}
+    if moment is None or moment.epoch is None:
+        return data
+    data |= {"epoch": moment.epoch, "place": place_of(moment)}
+    if held.after is not None:
+        data["after"] = _plain(held.after)
+    if curve is not None:
+        data["at"] = curve.point(moment.epoch)
+    if moment.rows is not None:
+        data["rows"] = [int(moment.rows[row]) for row in _rows_shown(numbers)]
+    return data
+
+
+def _rows_shown(numbers: Numbers) -> list[int]:
+    X = numbers.derivation.traced.arguments["X"]
+    return [row for row in numbers.sheets[X].rows if row is not None]
+
+
+def _plain(value: Any) -> Any:
+    """A number as JSON holds it; those that it lacks as JavaScript's texts for them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
