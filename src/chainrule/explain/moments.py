@@ -30,7 +30,15 @@ from chainrule.training.state import Epoch, Run, State
 from chainrule.training.steps import Objective, Stepper
 from chainrule.training.training import default_rate, reported_loss
 
-__all__ = ["Moment", "Training", "last_epoch", "moment_of", "moments_of", "training_of", "training_of_model"]
+__all__ = [
+    "Moment",
+    "Training",
+    "last_epoch",
+    "moment_of",
+    "moments_of",
+    "training_of",
+    "training_of_model",
+]
 
 Array = NDArray[Any]
 

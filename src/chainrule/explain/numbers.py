@@ -22,7 +22,18 @@ from chainrule.notation.indices import element_equation
 from chainrule.notation.symbols import INFIX
 from chainrule.notation.values import scalar_formula
 
-__all__ = ["Cell", "Element", "Expansion", "NoElement", "Place", "dotted", "element_of", "index_text", "named_element", "shown"]
+__all__ = [
+    "Cell",
+    "Element",
+    "Expansion",
+    "NoElement",
+    "Place",
+    "dotted",
+    "element_of",
+    "index_text",
+    "named_element",
+    "shown",
+]
 
 Array = NDArray[Any]
 Place = tuple[int, ...]

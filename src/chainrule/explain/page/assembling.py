@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from chainrule.explain.page.curve import Curve
 from chainrule.explain.page.drawing import Drawing, drawing_of
 from chainrule.explain.page.epochs import Held, Run, run_of
+from chainrule.explain.page.mathematics import inner
 from chainrule.explain.page.numbers import Numbers
 from chainrule.explain.page.steps import Matrices, steps_markup
-from chainrule.explain.page.templates import inner
 from chainrule.explain.text import place_of, subject_of
 from chainrule.graph import Node
 from chainrule.notation.formulas import Index
@@ -75,7 +75,9 @@ def _curve(run: Run) -> Curve | None:
 
 def _header(derivation: Derivation, run: Run) -> Markup:
     moment = derivation.moment
-    what = "Every number of a training step" if moment else "Every number of a loss and its gradient"
+    what = (
+        "Every number of a training step" if moment else "Every number of a loss and its gradient"
+    )
     notes = [element("p", note, class_="muted") for note in derivation.notes]
     if run.diverged:
         notes.append(element("p", "The run diverges after the last epoch here.", class_="muted"))
@@ -97,33 +99,32 @@ def _epochs(derivation: Derivation, run: Run, curve: Curve | None) -> Markup:
     if moment is None or moment.training is None or moment.epoch is None:
         return Markup()
     place = place_of(moment)
-    shown = element("p", f"{place[0].upper()}{place[1:]}", id="place", class_="place")
-    loss = element("p", "", id="before-after", class_="before-after")
+    now = joined(
+        element("h2", f"{place[0].upper()}{place[1:]}", id="place", class_="place"),
+        element("dl", "", id="before-after", class_="before-after"),
+    )
     if len(run.held) < 2:
-        return element("section", shown, loss, class_="epochs", aria_label="Epoch")
+        return element("section", element("div", now), class_="epochs")
     slider = element(
         "div",
         element("button", "◀", type="button", id="earlier", aria_label="Earlier epoch"),
         element(
             "input", type="range", id="epoch", min="0", max=str(len(run.held) - 1),
-            value=str(run.asked), aria_label="Epoch", aria_describedby="held",
+            value=str(run.asked), aria_label="Epoch",
         ),
         element("button", "▶", type="button", id="later", aria_label="Later epoch"),
         class_="slider",
     )  # fmt: skip
-    losses = curve.markup(_reported(derivation)) if curve is not None else ""
-    return element(
-        "section",
-        element("h2", "Epochs"),
-        element("div", shown, loss, class_="now"),
-        slider,
-        element("figure", losses, element("figcaption", _said_of_curve(derivation))) if losses
-        else "",
-        element("details", element("summary", f"Which epochs are here: {len(run.held)}"),
-                element("p", _held(run), id="held")),
-        class_="epochs",
-        id="run",
-    )  # fmt: skip
+    held = element(
+        "details",
+        element("summary", f"{len(run.held):,} epochs are on this page"),
+        element("p", _held(run)),
+    )
+    figure = Markup()
+    if curve is not None:
+        said = element("figcaption", _said_of_curve(derivation))
+        figure = element("figure", curve.markup(_reported(derivation)), said)
+    return element("section", element("div", now, slider, held), figure, class_="epochs")
 
 
 def _reported(derivation: Derivation) -> str:
@@ -140,8 +141,8 @@ def _said_of_curve(derivation: Derivation) -> str:
 def _held(run: Run) -> str:
     """Which epochs the page holds, in words."""
     epochs = [each.moment.epoch for each in run.held if each.moment is not None]
-    listed = ", ".join(f"{epoch:,}" for epoch in epochs)
-    if len(epochs) == epochs[-1] + 1:  # type: ignore[operator]
+    listed = ", ".join(f"{epoch:,}" for epoch in epochs if epoch is not None)
+    if len(epochs) - 1 == epochs[-1]:
         return f"All of them: 0 to {epochs[-1]:,}."
     return (
         "More of the early ones, as a run changes most at its beginning; the first, the last, the "
@@ -200,10 +201,10 @@ def _controls(count: int) -> Markup:
     buttons = [
         element("button", text, type="button", id=name, aria_label=said)
         for name, text, said in (
-            ("first", "⏮", "To the beginning"),
+            ("first", "|◀", "To the beginning"),
             ("previous", "◀ Back", "Previous step"),
             ("next", "Step ▶", "Next step"),
-            ("last", "⏭", "To the last step"),
+            ("last", "▶|", "To the last step"),
         )
     ]
     at = element("output", f"0 of {count}", id="at")
@@ -221,9 +222,7 @@ def _data(
 ) -> dict[str, Any]:
     nodes = {node: i for i, node in enumerate(numbers.sheets)}
     index = numbers.index
-    flat = [
-        _flat(node, place) if node.shape else 0 for node, place in index
-    ]
+    flat = [_flat(node, place) if node.shape else 0 for node, place in index]
     return {
         "values": [_value(derivation, node) for node in numbers.sheets],
         "of": [nodes[node] for node, _ in index],

@@ -16,7 +16,7 @@ from chainrule.pages.markup import Markup, element
 __all__ = ["Curve"]
 
 Array = NDArray[Any]
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 190, 56, 14, 12, 26
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 200, 78, 14, 12, 34
 _POINTS = 400
 
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Drawing", "drawing_of"]
 
 _MOST_LAYERS, _MOST_UNITS, _MOST_NUMBERS = 12, 10, 12
-_ACROSS, _DOWN, _RADIUS = 176, 104, 29
+_LEFT, _ACROSS, _RADIUS = 40, 168, 32
+_TOP, _DOWN, _CLOSE = 26, 96, 74
+_FEW = 4
+"""So many units in a layer have room for their biases."""
 _PARAMETER = re.compile(r"(?:.*_)?([Wb])(\d+)(?:_new)?")
 _UNIT = re.compile(r"(d_loss_)?([zam])(\d+)")
 
@@ -63,14 +66,17 @@ class _Plan:
     def __init__(self, shown: list[list[int | None]]) -> None:
         self.shown = shown
         most = max(map(len, shown))
-        self.width = _ACROSS * len(shown) + 108
-        self.height = _DOWN * most + 44
+        self.biases = most <= _FEW
+        down = _DOWN if self.biases else _CLOSE
+        self.width = _LEFT + _ACROSS * len(shown) + 22
+        self.height = _TOP + down * most
+        self.middle = _TOP + down * most / 2 - (8 if self.biases else 0)
         self.places: dict[tuple[int, int], tuple[float, float]] = {}
         self.gaps: list[tuple[float, float]] = []
         for layer, units in enumerate(shown):
-            top = (self.height - 24 - _DOWN * (len(units) - 1)) / 2
+            top = self.middle - down * (len(units) - 1) / 2
             for row, unit in enumerate(units):
-                at = 62.0 + _ACROSS * layer, top + _DOWN * row
+                at = float(_LEFT + _ACROSS * layer), top + down * row
                 if unit is None:
                     self.gaps.append(at)
                 else:
@@ -87,6 +93,7 @@ class _Plan:
             *(self._to_loss(unit) for layer, unit in self.places if layer == len(self.shown) - 1),
             *(self._edge_number(*edge) for edge in edges if numbered),
             *(self._unit(layer, unit) for layer, unit in self.places),
+            *(self._name(layer) for layer in range(len(self.shown))),
             *(_text("⋮", x, y + 6, class_="gap") for x, y in self.gaps),
             self._loss(),
             viewBox=f"0 0 {self.width} {self.height}",
@@ -95,6 +102,7 @@ class _Plan:
             role="img",
             aria_labelledby="drawing-title drawing-text",
             id="drawing",
+            class_="" if numbered else "dense",
         )
 
     def _edges(self) -> Iterator[tuple[int, int, int]]:
@@ -118,7 +126,7 @@ class _Plan:
 
     def _edge_number(self, layer: int, below: int, above: int) -> Markup:
         x, y, u, v = self._ends(layer, below, above)
-        at = 0.3
+        at = 0.36
         name = f"t-{layer}-{below}-{above}"
         return _text("", x + at * (u - x), y + at * (v - y) + 4, id=name, class_="weight")
 
@@ -127,16 +135,15 @@ class _Plan:
         parts = [
             element("circle", cx=_number(x), cy=_number(y), r=str(_RADIUS)),
             _text("", x, y + 5, class_="value"),
-            _text("", x, y - _RADIUS - 7, class_="name"),
         ]
         drawn = element("g", *parts, id=f"u-{layer}-{unit}", class_="unit")
-        if not layer:
+        if not layer or not self.biases:
             return drawn
-        bias = _text("", x, y + _RADIUS + 17, id=f"b-{layer}-{unit}", class_="bias")
+        bias = _text("", x, y + _RADIUS + 15, id=f"b-{layer}-{unit}", class_="bias")
         return joined(drawn, bias)
 
     def _loss_at(self) -> tuple[float, float]:
-        return 62.0 + _ACROSS * len(self.shown) - 20, (self.height - 24) / 2
+        return float(_LEFT + _ACROSS * len(self.shown) - 22), self.middle
 
     def _to_loss(self, unit: int) -> Markup:
         x, y = self.places[len(self.shown) - 1, unit]
@@ -146,8 +153,14 @@ class _Plan:
     def _loss(self) -> Markup:
         x, y = self._loss_at()
         box = element("rect", x=_number(x - 36), y=_number(y - 22), width="72", height="44", rx="8")
-        value, name = _text("", x, y + 5, class_="value"), _text("", x, y - 30, class_="name")
+        value, name = _text("", x, y + 5, class_="value"), _text("", x, y - 29, class_="name")
         return element("g", box, value, name, id="u-loss", class_="unit")
+
+    def _name(self, layer: int) -> Markup:
+        """What the units of a layer show, above them."""
+        top = min(y for (at, _), (_, y) in self.places.items() if at == layer)
+        x = float(_LEFT + _ACROSS * layer)
+        return _text("", x, top - _RADIUS - 8, class_="name", id=f"l-{layer}")
 
 
 def _line(x: float, y: float, u: float, v: float) -> Markup:
@@ -170,10 +183,11 @@ def _data(
     value = {labels.names[node]: i for i, node in enumerate(numbers.sheets)}
     value.update({name: value[labels.names[node]] for name, (_, node) in labels.aliases.items()})
     steps = {step.name: i + 1 for i, step in enumerate(derivation.steps)}
+    label = {name: str(derivation[name].label) for name in value}
     layers: list[dict[str, Any]] = [{"stages": [[0, value["X"], "X"]]}]
     for layer in range(1, len(shown)):
         names = [f"z{layer}", f"a{layer}", f"d_loss_a{layer}", f"d_loss_z{layer}"]
-        stages = [[steps[name], value[name], name] for name in names if name in steps]
+        stages = [[steps[name], value[name], label[name]] for name in names if name in steps]
         layers.append({"stages": sorted(stages), **{
             key: [value.get(f"{start}{letter}{layer}") for letter in "Wb"]
             for key, start in (("weight", ""), ("gradient", "d_loss_"))

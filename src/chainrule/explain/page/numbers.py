@@ -98,9 +98,7 @@ class Numbers:
         for node, sheet in self.sheets.items():
             for place in sheet.places():
                 self._index_of((node, place))
-        self.origins = {
-            cell: self._origin(cell) for cell in tuple(self.index) if cell[0].inputs
-        }
+        self.origins = {cell: self._origin(cell) for cell in tuple(self.index) if cell[0].inputs}
         for origin in self.origins.values():
             for cell in (*origin.slots, *origin.named):
                 self._index_of(cell)

@@ -155,15 +155,18 @@ function sourcesOf(index) {
 
 // ---- The number that is looked at
 
-const math = (inside, text) =>
-  `<span class="math"><math display="block" displaystyle="true" alttext="${text.replace(/[&"<]/g, "")}">` +
-  `<mrow>${inside}</mrow></math></span>`;
+/** MathML, in as many elements as there are lines that it may be broken into. */
+const math = (inside) =>
+  `<span class="math">${inside
+    .split("<break/>")
+    .map((term) => `<math displaystyle="true"><mrow>${term}</mrow></math>`)
+    .join(" ")}</span>`;
 
 /** The line "name = value" and the two formulas of a number. */
 function describe(index) {
   const value = full(numbers()[index]);
   const lines = [
-    `<p class="one-name">${math(nameMath(index), nameText(index))}` +
+    `<p class="one-name">${math(nameMath(index))}` +
       `<span class="equals">=</span><output class="full">${value}</output></p>`,
   ];
   const origin = origins.get(index);
@@ -172,9 +175,9 @@ function describe(index) {
     lines.push(`<p class="muted">It is computed from whole values, by the formula of its step.</p>`);
   } else {
     lines.push(`<div class="rows">`);
-    lines.push(`<span class="equals">=</span>${math(withNames(index, 0), withNames(index, 1))}`);
+    lines.push(`<span class="equals">=</span>${math(withNames(index, 0))}`);
     if (origin[1].length) {
-      lines.push(`<span class="equals">=</span>${math(withNumbers(index, 0), withNumbers(index, 1))}`);
+      lines.push(`<span class="equals">=</span>${math(withNumbers(index, 0))}`);
     }
     lines.push(`</div>`);
   }
@@ -216,13 +219,17 @@ function look() {
     return;
   }
   byId("number").innerHTML = describe(index).join("");
+  reachable(byId("number"));
   light(index, "chosen");
   sourcesOf(index).forEach((each) => light(each, "source"));
 }
 
 function light(index, kind) {
   all(`[data-i="${index}"]`).forEach((each) => each.classList.add(kind));
-  for (const each of drawn(index)) if (each) each.classList.add(kind);
+  for (const each of drawn(index)) {
+    // An edge's number is lit only where it is this one: it may be the weight's, or the gradient's.
+    if (each && (each.tagName !== "text" || each.dataset.n === String(index))) each.classList.add(kind);
+  }
 }
 
 /** The parts of the drawing that a number belongs to. */
@@ -256,10 +263,10 @@ function at(value, ...place) {
   return indexOf.get(`${value} ${flat}`);
 }
 
-function put(group, index, name) {
+function put(group, index) {
   const text = index === undefined ? "" : short(numbers()[index]);
   group.querySelector(".value").textContent = text;
-  group.querySelector(".name").textContent = name;
+  group.querySelector(".value").classList.toggle("long", text.length > 6);
   if (index === undefined) delete group.dataset.n;
   else group.dataset.n = index;
 }
@@ -276,16 +283,18 @@ function draw() {
   const row = rows[state.row] ?? 0;
   layers.forEach((_, layer) => {
     const now = stage(layer);
+    byId(`l-${layer}`).textContent = now ? now[2] : "";
     for (const unit of shown[layer]) {
       const group = byId(`u-${layer}-${unit}`);
       const index = now && at(now[1], row, unit);
-      put(group, index, now ? nameText(index) : "");
+      put(group, index);
       group.classList.toggle("now", Boolean(now) && now[0] === state.step);
     }
   });
   const reached = loss[0] <= state.step;
   const index = at(loss[1]);
-  put(byId("u-loss"), reached ? index : undefined, data.loss);
+  put(byId("u-loss"), reached ? index : undefined);
+  byId("u-loss").querySelector(".name").textContent = data.loss;
   byId("u-loss").classList.toggle("now", loss[0] === state.step);
   const largest = drawEdges();
   describeDrawing(row, largest);
@@ -294,6 +303,7 @@ function draw() {
 /** Edges as thick as their numbers are large, dashed where these are negative; the largest. */
 function drawEdges() {
   const { layers, shown } = data.drawing;
+  const thickest = byId("drawing").classList.contains("dense") ? 2.7 : 6.2;
   const found = [];
   for (let layer = 1; layer < layers.length; layer += 1) {
     const [W, b] = layers[layer][state.edges];
@@ -303,17 +313,18 @@ function drawEdges() {
         if (index !== undefined) found.push([layer, from, to, index, Number(numbers()[index])]);
       }
       const bias = byId(`b-${layer}-${to}`);
+      if (!bias) continue;
       const index = at(b, ...data.values[b].shape.map((_, i, shape) => (i === shape.length - 1 ? to : 0)));
       bias.textContent = index === undefined ? "" : `${state.edges === "weight" ? "b" : "∂b"} ${short(numbers()[index])}`;
       if (index !== undefined) bias.dataset.n = index;
     }
   }
   const step = state.step ? data.steps[state.step - 1] : null;
-  const largest = found.reduce((most, each) => (Math.abs(each[4]) > Math.abs(most?.[4] ?? -1) ? each : most), null);
+  const largest = found.reduce((most, each) => (most && Math.abs(most[4]) >= Math.abs(each[4]) ? most : each), null);
   for (const [layer, from, to, index, value] of found) {
     const edge = byId(`e-${layer}-${from}-${to}`);
     const share = largest[4] ? Math.abs(value / largest[4]) : 0;
-    edge.style.setProperty("--width", (0.8 + 6.2 * share).toFixed(2));
+    edge.style.setProperty("--width", (0.8 + thickest * share).toFixed(2));
     edge.classList.toggle("negative", value < 0);
     edge.classList.toggle("now", Boolean(step) && data.drawing.kinds[step[2]]?.join() === `edge,${layer}`);
     edge.dataset.n = index;
@@ -377,10 +388,11 @@ function goToEpoch(epoch) {
   for (const cell of all("td[data-i]")) cell.textContent = short(now.numbers[cell.dataset.i]);
   if (now.place) {
     byId("place").textContent = now.place[0].toUpperCase() + now.place.slice(1);
-    const before = short(numbers()[at(data.drawing ? data.drawing.loss[1] : lossValue())]);
+    const before = full(numbers()[at(data.drawing ? data.drawing.loss[1] : lossValue())]);
+    const name = data.loss.replace(/</g, "&lt;");
     byId("before-after").innerHTML =
-      `<span>${data.loss.replace(/</g, "&lt;")} before the update <b>${before}</b></span>` +
-      (now.after === undefined ? "" : `<span class="hidden">, </span><span>after it, on the same rows <b>${short(now.after)}</b></span>`);
+      `<dt>${name} before the update</dt><dd>${before}</dd>` +
+      (now.after === undefined ? "" : `<dt>${name} after it, same rows</dt><dd>${full(now.after)}</dd>`);
   }
   const slider = byId("epoch");
   if (slider) {
@@ -438,6 +450,8 @@ document.addEventListener("pointerover", (event) => {
   if (event.pointerType === "touch") return;
   const index = numberAt(event.target);
   if (index === state.pointed || event.target.closest?.("#panel")) return;
+  // What was pointed at last stays, so that one can go on to what it came from.
+  if (index === null && state.kept === null) return;
   state.pointed = index;
   look();
 });
@@ -455,10 +469,11 @@ document.addEventListener("focusin", (event) => {
   state.pointed = Number(event.target.dataset.i);
   enter(event.target);
   look();
+  event.target.scrollIntoView({ block: "nearest", inline: "nearest" });
   say(sentence(state.pointed));
 });
 document.addEventListener("focusout", (event) => {
-  if (!event.target.matches?.("td[data-i]")) return;
+  if (!event.target.matches?.("td[data-i]") || state.kept === null) return;
   state.pointed = null;
   look();
 });
@@ -521,7 +536,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const cell = event.target.closest?.("td[data-i]");
   if (cell) keyInTable(event, cell);
-  else if (!event.target.closest?.("input, select, .scroll")) keyOnPage(event);
+  else if (!event.target.closest?.("input, select, .scroll, .math")) keyOnPage(event);
 });
 
 // ---- The beginning
@@ -561,6 +576,21 @@ all("table").forEach((table) => {
   const first = table.querySelector("td[data-i]");
   if (first) first.tabIndex = 0;
 });
+/** What is wider than its place can be scrolled, with the keyboard too. */
+function reachable(inside = document) {
+  const wide = all(".scroll, .math", inside).map((each) => {
+    const within = each.matches(".math") ? each.parentElement : each;
+    const widths = [...each.children].map((child) => child.getBoundingClientRect().width);
+    return [each, Math.max(0, ...widths) > within.clientWidth + 1];
+  });
+  for (const [each, is] of wide) {
+    each.classList.toggle("wide", is);
+    if (is) each.tabIndex = 0;
+    else each.removeAttribute("tabindex");
+  }
+}
+addEventListener("resize", () => reachable());
 document.body.classList.add("ready");
 goToEpoch(data.asked);
 goToStep(0, false);
+reachable();

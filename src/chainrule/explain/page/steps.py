@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from chainrule.explain.labels import UPDATE
+from chainrule.explain.page.mathematics import math
 from chainrule.explain.page.numbers import Numbers, Sheet
 from chainrule.explain.text import TITLES
 from chainrule.explain.values import short_number
@@ -17,12 +18,7 @@ if TYPE_CHECKING:
     from chainrule.explain.derivation import Derivation
     from chainrule.explain.steps import Step
 
-__all__ = ["Matrices", "math", "steps_markup"]
-
-
-def math(formula: Formula, class_: str = "") -> Markup:
-    """A formula as MathML."""
-    return element("span", Markup(formula.mathml), class_=f"math {class_}".rstrip())
+__all__ = ["Matrices", "steps_markup"]
 
 
 class Matrices:
@@ -58,14 +54,16 @@ class Matrices:
                 element("th", "" if column is None else str(column), scope="col")
                 for column in sheet.columns
             )
-            yield element("thead", element("tr", element("td", ""), *heads))
+            corner = element("td", "") if sheet.node.ndim > 1 else ""
+            yield element("thead", element("tr", corner, *heads))
         yield element("tbody", *(self._row(sheet, row) for row in sheet.rows))
 
     def _row(self, sheet: Sheet, row: int | None) -> Markup:
         cells = (self._cell(sheet, row, column) for column in sheet.columns)
-        if not sheet.node.shape:
+        if sheet.node.ndim < 2:
             return element("tr", *cells)
-        return element("tr", element("th", "" if row is None else str(row), scope="row"), *cells)
+        place = "" if row is None else ",".join(map(str, sheet.place(row, 0)[:-1]))
+        return element("tr", element("th", place, scope="row"), *cells)
 
     def _cell(self, sheet: Sheet, row: int | None, column: int | None) -> Markup:
         if row is None or column is None:
@@ -107,11 +105,15 @@ def _step(derivation: Derivation, step: Step, number: int, matrices: Matrices) -
     title = joined(element("span", f"{number}", class_="count"), math(step.formula))
     return element(
         "section",
-        element("h3", title, id=name, tabindex="-1"),
-        element("p", step.why, class_="why") if step.why else "",
-        element("p", element("code", step.source), class_="why") if step.source else "",
-        element("p", math(step.index_formula), class_="one") if one else "",
-        _rules(step),
+        element(
+            "div",
+            element("h3", title, id=name, tabindex="-1"),
+            element("p", step.why, class_="why") if step.why else "",
+            element("p", element("code", step.source), class_="why") if step.source else "",
+            element("p", math(step.index_formula), class_="one") if one else "",
+            _rules(step),
+            class_="words",
+        ),
         element("div", *_matrices(derivation, step, matrices), class_="matrices"),
         class_="step",
         data_step=str(number),

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.explain.numbers import Cell, Expansion, NoElement, Place, dotted, named_element
+from chainrule.explain.page.mathematics import broken, inner
 from chainrule.graph import Node
 from chainrule.notation import Formula
 from chainrule.notation.formulas import Index, Number, prefix
 
-__all__ = ["NEGATIVE", "POWER", "Template", "Templates", "inner", "name_leaf"]
+__all__ = ["NEGATIVE", "POWER", "Template", "Templates", "name_leaf"]
 
 NEGATIVE, POWER = "-", "e"
 """The kinds of numbers that may need parentheses: negative ones, and those with a power of ten."""
@@ -34,12 +35,6 @@ Part = str | int | tuple[int, str, str]
 """Text; the number of a place; or text that stands only where a place's number is of a kind."""
 Template = tuple[tuple[Part, ...], tuple[Part, ...]]
 """A formula in MathML and as text."""
-
-
-def inner(formula: Formula) -> str:
-    """The MathML of a formula without the element around all of it."""
-    whole = formula.write("mathml")
-    return whole[whole.index(">") + 1 : whole.rindex("<")]
 
 
 def name_leaf(label: Formula, node: Node, place: Place, mark: str) -> Formula:
@@ -80,7 +75,7 @@ class _Written:
 
         formula = expansion.written(write)
         formula = dotted(formula) if numbers else formula
-        mathml, text = inner(formula), str(formula)
+        mathml, text = broken(inner(formula)), str(formula)
         slots = [i for i in range(len(cells)) if chr(_FIRST_MARK + i) in text]
         for i in slots:
             mathml = mathml.replace(inner(leaves[i]), chr(_FIRST_MARK + i))
@@ -173,4 +168,6 @@ def _more(
 
 
 def _next_slot(tokens: list[tuple[str, str | int]], start: int) -> int:
-    return next(token for what, token in tokens[start:] if what == "slot" and isinstance(token, int))
+    return next(
+        token for what, token in tokens[start:] if what == "slot" and isinstance(token, int)
+    )
