@@ -47,9 +47,9 @@ def page(derivation: Derivation) -> str:
     curve = _curve(run)
     body = joined(
         _header(derivation, run),
-        _epochs(derivation, run, curve),
         element(
             "main",
+            _epochs(derivation, run, curve),
             element("div", _network(drawing), _number_panel(), class_="side"),
             element("div", steps_markup(derivation, Matrices(numbers)), class_="steps"),
         ),
@@ -237,7 +237,7 @@ def _data(
         ],
         "templates": list(numbers.templates.found),
         "steps": [
-            [step.name, str(step.label), nodes[step.node], step.part] for step in derivation.steps
+            [str(step.formula), nodes[step.node], step.part] for step in derivation.steps
         ],
         "loss": str(derivation[derivation.loss].label),
         "epochs": [_epoch(each, numbers, curve) for each in run.held],

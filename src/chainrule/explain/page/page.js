@@ -70,10 +70,14 @@ function parts(value, whole) {
   if (!Number.isFinite(number)) return { symbol: "∞", minus };
   if (number === 0) return { digits: "0", minus: false };
   if (whole) return { digits: String(Math.abs(number)), minus };
-  const [digits, power] = rounded(Math.abs(number), 4);
-  const kept = digits.replace(/0+$/, "");
-  if (power >= -4 && power < 16) return { digits: placed(kept, power), minus };
-  return { digits: kept.length > 1 ? kept[0] + "." + kept.slice(1) : kept, power, minus };
+  const [digits, rank] = rounded(Math.abs(number), 4);
+  // The number nearest to these digits, and its own shortest ones: the smallest have fewer.
+  const near = Number(`${digits}e${rank - 3}`);
+  if (near === Infinity) return { symbol: "∞", minus };
+  const [mantissa, exponent] = near.toExponential().split("e");
+  const power = Number(exponent);
+  if (power < -4 || power >= 16) return { digits: mantissa, power, minus };
+  return { digits: placed(mantissa.replace(".", ""), power), minus };
 }
 
 function formulaText({ symbol, digits, power, minus }) {
@@ -326,7 +330,7 @@ function drawEdges() {
     const share = largest[4] ? Math.abs(value / largest[4]) : 0;
     edge.style.setProperty("--width", (0.8 + thickest * share).toFixed(2));
     edge.classList.toggle("negative", value < 0);
-    edge.classList.toggle("now", Boolean(step) && data.drawing.kinds[step[2]]?.join() === `edge,${layer}`);
+    edge.classList.toggle("now", Boolean(step) && data.drawing.kinds[step[1]]?.join() === `edge,${layer}`);
     edge.dataset.n = index;
     const text = byId(`t-${layer}-${from}-${to}`);
     if (text) {
@@ -375,7 +379,7 @@ function showStep() {
 
 function sayStep() {
   const step = state.step ? data.steps[state.step - 1] : null;
-  say(step ? `Step ${state.step}, ${step[3]}: ${step[1]}` : "What is given");
+  say(step ? `Step ${state.step}, ${step[2]}: ${step[0]}` : "What is given");
 }
 
 const say = (text) => {
@@ -461,6 +465,8 @@ document.addEventListener("click", (event) => {
     goToNumber(Number(go.dataset.go));
     return;
   }
+  const keys = event.target.closest?.("#controls details");
+  if (!keys) document.querySelector("#controls details").open = false;
   const index = numberAt(event.target);
   if (index !== null) keep(index);
 });
@@ -526,6 +532,7 @@ function keyOnPage(event) {
     goToStep(steps[event.key]);
     sayStep();
   } else if (event.key === "Escape") {
+    document.querySelector("#controls details").open = false;
     state.kept = state.pointed = null;
     look();
   } else return;
