@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chainrule.explain.page.curve import Curve
+from chainrule.explain.page.data import data_of
 from chainrule.explain.page.drawing import Drawing, drawing_of
-from chainrule.explain.page.epochs import Held, Run, run_of
-from chainrule.explain.page.mathematics import inner
+from chainrule.explain.page.epochs import Run, run_of
 from chainrule.explain.page.numbers import Numbers
 from chainrule.explain.page.steps import Matrices, steps_markup
 from chainrule.explain.text import place_of, subject_of
-from chainrule.graph import Node
-from chainrule.notation.formulas import Index
-from chainrule.notation.formulas import Number as Digits
 from chainrule.pages.document import data_element, document, mathematics_font, resource
 from chainrule.pages.markup import Markup, element, joined
 
@@ -24,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["page"]
 
 _PACKAGE = "chainrule.explain.page"
+_SCRIPTS = ("numbers.js", "formulas.js", "drawing.js", "looking.js", "page.js")
+"""Parts of one script, in the order in which they need each other."""
 _ROOM, _PER_NUMBER, _FEWEST, _MOST = 1_000_000, 22, 6, 150
 _KEYS = (
     ("→ ←", "next and previous step"),
@@ -55,13 +53,13 @@ def page(derivation: Derivation) -> str:
         ),
         _controls(len(derivation.steps)),
         element("p", "", id="said", class_="hidden", aria_live="polite"),
-        data_element("data", _data(derivation, numbers, run, drawing, curve)),
+        data_element("data", data_of(numbers, run, drawing, curve)),
     )
     return document(
         f"{subject_of(derivation)} – chainrule explain",
         body,
         styles=[resource(_PACKAGE, "page.css"), mathematics_font()],
-        script=resource(_PACKAGE, "page.js"),
+        script="".join(resource(_PACKAGE, name) for name in _SCRIPTS),
         inline_styles=["text-align: left"],  # of the cases of a choice, in MathML
     )
 
@@ -211,89 +209,3 @@ def _controls(count: int) -> Markup:
     rows = [joined(element("dt", element("kbd", key)), element("dd", what)) for key, what in _KEYS]
     keys = element("details", element("summary", "Keys"), element("dl", *rows))
     return element("nav", *buttons[:2], at, *buttons[2:], keys, id="controls", aria_label="Steps")
-
-
-def _data(
-    derivation: Derivation,
-    numbers: Numbers,
-    run: Run,
-    drawing: Drawing | None,
-    curve: Curve | None,
-) -> dict[str, Any]:
-    nodes = {node: i for i, node in enumerate(numbers.sheets)}
-    index = numbers.index
-    flat = [_flat(node, place) if node.shape else 0 for node, place in index]
-    return {
-        "values": [_value(derivation, node) for node in numbers.sheets],
-        "of": [nodes[node] for node, _ in index],
-        "flat": flat,
-        "origins": [
-            [
-                index[cell], origin.numbers, [index[each] for each in origin.slots],
-                origin.names, [index[each] for each in origin.named],
-                [index[each] for each in origin.others], origin.count,
-            ]
-            for cell, origin in numbers.origins.items()
-        ],
-        "templates": list(numbers.templates.found),
-        "steps": [
-            [str(step.formula), nodes[step.node], step.part] for step in derivation.steps
-        ],
-        "loss": str(derivation[derivation.loss].label),
-        "epochs": [_epoch(each, numbers, curve) for each in run.held],
-        "asked": run.asked,
-        "drawing": None if drawing is None else drawing.data,
-    }  # fmt: skip
-
-
-def _flat(node: Node, place: tuple[int, ...]) -> int:
-    flat = 0
-    for size, at in zip(node.shape, place, strict=True):
-        flat = flat * size + at
-    return flat
-
-
-def _value(derivation: Derivation, node: Node) -> dict[str, Any]:
-    """A value's names before and after the place of a number, and its shape."""
-    label = derivation.labels.notation.labels[node]
-    if node.shape:
-        mark = "\ue000"
-        element_ = Index(parts=(label, Digits(mark)))
-        html = inner(element_).split(f"<mn>{mark}</mn>")
-        text = str(element_).split(mark)
-    else:
-        html, text = [inner(label), ""], [str(label), ""]
-    return {
-        "name": derivation.labels.names[node],
-        "shape": list(node.shape),
-        "html": html,
-        "text": text,
-        "whole": node.dtype.kind in "iu",
-    }
-
-
-def _epoch(held: Held, numbers: Numbers, curve: Curve | None) -> dict[str, Any]:
-    moment = held.moment
-    data: dict[str, Any] = {"numbers": [_plain(each) for each in numbers.values(held.values)]}
-    if moment is None or moment.epoch is None:
-        return data
-    data |= {"epoch": moment.epoch, "place": place_of(moment)}
-    if held.after is not None:
-        data["after"] = _plain(held.after)
-    if curve is not None:
-        data["at"] = curve.point(moment.epoch)
-    if moment.rows is not None:
-        data["rows"] = [int(moment.rows[row]) for row in _rows_shown(numbers)]
-    return data
-
-
-def _rows_shown(numbers: Numbers) -> list[int]:
-    X = numbers.derivation.traced.arguments["X"]
-    return [row for row in numbers.sheets[X].rows if row is not None]
-
-
-def _plain(value: Any) -> Any:
-    """A number as JSON holds it; those that it lacks as JavaScript's texts for them."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value

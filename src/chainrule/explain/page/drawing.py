@@ -126,7 +126,7 @@ class _Plan:
 
     def _edge_number(self, layer: int, below: int, above: int) -> Markup:
         x, y, u, v = self._ends(layer, below, above)
-        at = 0.36
+        at = 0.32
         name = f"t-{layer}-{below}-{above}"
         return _text("", x + at * (u - x), y + at * (v - y) + 4, id=name, class_="weight")
 
@@ -192,11 +192,10 @@ def _data(
             key: [value.get(f"{start}{letter}{layer}") for letter in "Wb"]
             for key, start in (("weight", ""), ("gradient", "d_loss_"))
         }})  # fmt: skip
-    loss = derivation.loss
     return {
         "layers": layers,
         "shown": [[unit for unit in units if unit is not None] for units in shown],
-        "loss": [steps[loss], value[loss]],
+        "loss": steps[derivation.loss],
         "kinds": [place_in_drawing(labels.names[node], derivation) for node in numbers.sheets],
         "rows": _rows(numbers, derivation.traced.arguments["X"]),
     }

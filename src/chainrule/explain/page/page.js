@@ -1,356 +1,4 @@
-"use strict";
-// Goes through the steps and epochs of a derivation. All numbers are in the page's data as they were
-// computed; here they are only written, with as many digits as the terminal shows, and put into
-// formulas. A number is known by its index; an element that shows it has that index as data-i.
-
-const data = JSON.parse(document.getElementById("data").textContent);
-const byId = (id) => document.getElementById(id);
-const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
-const origins = new Map(data.origins.map(([index, ...rest]) => [index, rest]));
-const state = { epoch: data.asked, step: 0, kept: null, pointed: null, edges: "weight", row: 0 };
-
-// ---- Numbers as text
-
-/** The decimal digits of a number, rounded to the nearest, ties to even; and its power of ten. */
-function rounded(size, count) {
-  const [mantissa, exponent] = size.toExponential(60).split("e");
-  const digits = mantissa.replace(".", "");
-  const rest = digits.slice(count);
-  let kept = BigInt(digits.slice(0, count));
-  const half = "5".padEnd(rest.length, "0");
-  if (rest > half || (rest === half && kept % 2n === 1n)) kept += 1n;
-  const text = String(kept);
-  return [text.slice(0, count), Number(exponent) + text.length - count];
-}
-
-const sized = (power) => (power < 0 ? "-" : "+") + String(Math.abs(power)).padStart(2, "0");
-
-/** Digits with a point at a power of ten: placed("123", -1) is 0.123. */
-function placed(digits, power) {
-  if (power < 0) return "0." + "0".repeat(-power - 1) + digits;
-  if (digits.length <= power + 1) return digits.padEnd(power + 1, "0");
-  return digits.slice(0, power + 1) + "." + digits.slice(power + 1);
-}
-
-/** A number as it stands in a matrix: four digits, as Python's format ".4g" has them. */
-function short(value) {
-  if (typeof value === "boolean") return String(value);
-  const number = Number(value);
-  if (Number.isNaN(number)) return "nan";
-  const sign = number < 0 || Object.is(number, -0) ? "−" : "";
-  if (!Number.isFinite(number)) return sign + "inf";
-  if (number === 0) return sign + "0";
-  const [digits, power] = rounded(Math.abs(number), 4);
-  const kept = digits.replace(/0+$/, "");
-  if (power >= -4 && power < 4) return sign + placed(kept, power);
-  const mantissa = kept.length > 1 ? kept[0] + "." + kept.slice(1) : kept;
-  return sign + mantissa + "e" + sized(power).replace("-", "−");
-}
-
-/** A number with all its digits, as Python's repr has them. */
-function full(value) {
-  const number = Number(value);
-  if (Number.isNaN(number)) return "nan";
-  const sign = number < 0 || Object.is(number, -0) ? "−" : "";
-  if (!Number.isFinite(number)) return sign + "inf";
-  if (number === 0) return sign + "0.0";
-  const [mantissa, exponent] = Math.abs(number).toExponential().split("e");
-  const [digits, power] = [mantissa.replace(".", ""), Number(exponent)];
-  if (power < -4 || power >= 16) return sign + mantissa + "e" + sized(power);
-  const text = placed(digits, power);
-  return sign + (text.includes(".") ? text : text + ".0");
-}
-
-/** A number as it stands in a formula: its sign, its digits, and a power of ten or none. */
-function parts(value, whole) {
-  if (typeof value === "boolean") return { symbol: String(value), minus: false };
-  const number = Number(value);
-  if (Number.isNaN(number)) return { symbol: "NaN", minus: false };
-  const minus = number < 0;
-  if (!Number.isFinite(number)) return { symbol: "∞", minus };
-  if (number === 0) return { digits: "0", minus: false };
-  if (whole) return { digits: String(Math.abs(number)), minus };
-  const [digits, rank] = rounded(Math.abs(number), 4);
-  // The number nearest to these digits, and its own shortest ones: the smallest have fewer.
-  const near = Number(`${digits}e${rank - 3}`);
-  if (near === Infinity) return { symbol: "∞", minus };
-  const [mantissa, exponent] = near.toExponential().split("e");
-  const power = Number(exponent);
-  if (power < -4 || power >= 16) return { digits: mantissa, power, minus };
-  return { digits: placed(mantissa.replace(".", ""), power), minus };
-}
-
-function formulaText({ symbol, digits, power, minus }) {
-  const size = symbol ?? digits + (power === undefined ? "" : "e" + String(power).replace("-", "−"));
-  return (minus ? "−" : "") + size;
-}
-
-function formulaMath({ symbol, digits, power, minus }) {
-  let size = symbol ? `<mi mathvariant="normal">${symbol}</mi>` : `<mn>${digits}</mn>`;
-  if (power !== undefined) {
-    const sign = power < 0 ? "<mo>−</mo>" : "";
-    const ten = `<msup><mn>10</mn><mrow>${sign}<mn>${Math.abs(power)}</mn></mrow></msup>`;
-    size = digits === "1" ? ten : `<mrow>${size}<mo>×</mo>${ten}</mrow>`;
-  }
-  return minus ? `<mrow><mo form="prefix">−</mo>${size}</mrow>` : size;
-}
-
-// ---- What a number is called, and what it is
-
-const numbers = () => data.epochs[state.epoch].numbers;
-const valueOf = (index) => data.values[data.of[index]];
-
-function placeOf(index) {
-  let flat = data.flat[index];
-  const place = [];
-  for (const size of [...valueOf(index).shape].reverse()) {
-    place.unshift(flat % size);
-    flat = Math.floor(flat / size);
-  }
-  return place;
-}
-
-function nameText(index) {
-  const [before, after] = valueOf(index).text;
-  return before + placeOf(index).join(",") + after;
-}
-
-function nameMath(index) {
-  const [before, after] = valueOf(index).html;
-  return before + placeOf(index).map((at) => `<mn>${at}</mn>`).join("<mo>,</mo>") + after;
-}
-
-/** A template with something in its places; parentheses stand where a number needs them. */
-function filled(template, slots, write, kindOf) {
-  return template
-    .map((part) => {
-      if (typeof part === "string") return part;
-      if (typeof part === "number") return write(slots[part]);
-      const [slot, kind, text] = part;
-      return kindOf(slots[slot]) === kind ? text : "";
-    })
-    .join("");
-}
-
-const inFormula = (index) => parts(numbers()[index], valueOf(index).whole);
-
-function kindOf(index) {
-  const { power, minus } = inFormula(index);
-  return minus ? "-" : power === undefined ? "" : "e";
-}
-
-/** A number's formula with the numbers put in: as MathML, or as text. */
-function withNumbers(index, style) {
-  const [template, slots] = origins.get(index);
-  const write = style ? (i) => formulaText(inFormula(i)) : (i) => formulaMath(inFormula(i));
-  return filled(data.templates[template][style], slots, write, kindOf);
-}
-
-function withNames(index, style) {
-  const [, , template, named] = origins.get(index);
-  return filled(data.templates[template][style], named, style ? nameText : nameMath, () => "");
-}
-
-function sourcesOf(index) {
-  const origin = origins.get(index);
-  if (!origin) return [];
-  return [...new Set([...origin[1], ...origin[3], ...origin[4]])];
-}
-
-// ---- The number that is looked at
-
-/** MathML, in as many elements as there are lines that it may be broken into. */
-const math = (inside) =>
-  `<span class="math">${inside
-    .split("<break/>")
-    .map((term) => `<math displaystyle="true"><mrow>${term}</mrow></math>`)
-    .join(" ")}</span>`;
-
-/** The line "name = value" and the two formulas of a number. */
-function describe(index) {
-  const value = full(numbers()[index]);
-  const lines = [
-    `<p class="one-name">${math(nameMath(index))}` +
-      `<span class="equals">=</span><output class="full">${value}</output></p>`,
-  ];
-  const origin = origins.get(index);
-  if (!origin) return lines.concat(`<p class="muted">It is given.</p>`);
-  if (origin[0] === null) {
-    lines.push(`<p class="muted">It is computed from whole values, by the formula of its step.</p>`);
-  } else {
-    lines.push(`<div class="rows">`);
-    lines.push(`<span class="equals">=</span>${math(withNames(index, 0))}`);
-    if (origin[1].length) {
-      lines.push(`<span class="equals">=</span>${math(withNumbers(index, 0))}`);
-    }
-    lines.push(`</div>`);
-  }
-  return lines.concat(chips(index, origin));
-}
-
-function chips(index, origin) {
-  const sources = sourcesOf(index);
-  const shown = sources.slice(0, 24);
-  const rest = origin[5] - shown.length;
-  const buttons = shown.map(
-    (i) =>
-      `<li><button type="button" data-go="${i}"><span>${nameText(i).replace(/</g, "&lt;")}</span> ` +
-      `<b>${short(numbers()[i])}</b></button></li>`,
-  );
-  const more = rest > 0 ? `<li class="muted">and ${rest.toLocaleString("en")} more</li>` : "";
-  return `<p class="from">It came from</p><ul class="chips">${buttons.join("")}${more}</ul>`;
-}
-
-function sentence(index) {
-  const origin = origins.get(index);
-  const start = `${nameText(index)} = ${full(numbers()[index])}`;
-  if (!origin) return `${start}, given`;
-  if (origin[0] === null) return start;
-  return `${start} = ${withNames(index, 1)}` + (origin[1].length ? ` = ${withNumbers(index, 1)}` : "");
-}
-
-const looked = () => state.pointed ?? state.kept;
-
-/** Show the number that is pointed at or kept, and light up those it came from. */
-function look() {
-  const index = looked();
-  all(".chosen, .source").forEach((each) => each.classList.remove("chosen", "source"));
-  document.body.classList.toggle("looking", index !== null);
-  byId("panel").classList.toggle("kept", state.kept !== null && state.kept === index);
-  if (index === null) {
-    byId("number").innerHTML =
-      '<p class="muted">Point at a number, or go to it with Tab and the arrow keys.</p>';
-    return;
-  }
-  byId("number").innerHTML = describe(index).join("");
-  reachable(byId("number"));
-  light(index, "chosen");
-  sourcesOf(index).forEach((each) => light(each, "source"));
-}
-
-function light(index, kind) {
-  all(`[data-i="${index}"]`).forEach((each) => each.classList.add(kind));
-  for (const each of drawn(index)) {
-    // An edge's number is lit only where it is this one: it may be the weight's, or the gradient's.
-    if (each && (each.tagName !== "text" || each.dataset.n === String(index))) each.classList.add(kind);
-  }
-}
-
-/** The parts of the drawing that a number belongs to. */
-function drawn(index) {
-  const kind = data.drawing?.kinds[data.of[index]];
-  if (!kind) return [];
-  const [what, layer] = kind;
-  const place = placeOf(index);
-  if (what === "edge") {
-    const name = `${layer}-${place[0]}-${place[1]}`;
-    return [byId(`e-${name}`), byId(`t-${name}`)];
-  }
-  if (what === "loss") return [byId("u-loss")];
-  return [byId(`${what === "bias" ? "b" : "u"}-${layer}-${place.at(-1) ?? 0}`)];
-}
-
-function keep(index) {
-  state.kept = state.kept === index ? null : index;
-  state.pointed = null;
-  look();
-}
-
-// ---- The drawing
-
-const indexOf = new Map(data.of.map((value, index) => [`${value} ${data.flat[index]}`, index]));
-
-/** The index of a number by its value and place; undefined where the page does not hold it. */
-function at(value, ...place) {
-  if (value === null || value === undefined) return undefined;
-  const flat = data.values[value].shape.reduce((sum, size, i) => sum * size + place[i], 0);
-  return indexOf.get(`${value} ${flat}`);
-}
-
-function put(group, index) {
-  const text = index === undefined ? "" : short(numbers()[index]);
-  group.querySelector(".value").textContent = text;
-  group.querySelector(".value").classList.toggle("long", text.length > 6);
-  if (index === undefined) delete group.dataset.n;
-  else group.dataset.n = index;
-}
-
-/** What the units of a layer show: the last value that has been computed for them. */
-function stage(layer) {
-  const reached = data.drawing.layers[layer].stages.filter(([step]) => step <= state.step);
-  return reached.at(-1);
-}
-
-function draw() {
-  if (!data.drawing) return;
-  const { layers, shown, loss, rows } = data.drawing;
-  const row = rows[state.row] ?? 0;
-  layers.forEach((_, layer) => {
-    const now = stage(layer);
-    byId(`l-${layer}`).textContent = now ? now[2] : "";
-    for (const unit of shown[layer]) {
-      const group = byId(`u-${layer}-${unit}`);
-      const index = now && at(now[1], row, unit);
-      put(group, index);
-      group.classList.toggle("now", Boolean(now) && now[0] === state.step);
-    }
-  });
-  const reached = loss[0] <= state.step;
-  const index = at(loss[1]);
-  put(byId("u-loss"), reached ? index : undefined);
-  byId("u-loss").querySelector(".name").textContent = data.loss;
-  byId("u-loss").classList.toggle("now", loss[0] === state.step);
-  const largest = drawEdges();
-  describeDrawing(row, largest);
-}
-
-/** Edges as thick as their numbers are large, dashed where these are negative; the largest. */
-function drawEdges() {
-  const { layers, shown } = data.drawing;
-  const thickest = byId("drawing").classList.contains("dense") ? 2.7 : 6.2;
-  const found = [];
-  for (let layer = 1; layer < layers.length; layer += 1) {
-    const [W, b] = layers[layer][state.edges];
-    for (const to of shown[layer]) {
-      for (const from of shown[layer - 1]) {
-        const index = at(W, from, to);
-        if (index !== undefined) found.push([layer, from, to, index, Number(numbers()[index])]);
-      }
-      const bias = byId(`b-${layer}-${to}`);
-      if (!bias) continue;
-      const index = at(b, ...data.values[b].shape.map((_, i, shape) => (i === shape.length - 1 ? to : 0)));
-      bias.textContent = index === undefined ? "" : `${state.edges === "weight" ? "b" : "∂b"} ${short(numbers()[index])}`;
-      if (index !== undefined) bias.dataset.n = index;
-    }
-  }
-  const step = state.step ? data.steps[state.step - 1] : null;
-  const largest = found.reduce((most, each) => (most && Math.abs(most[4]) >= Math.abs(each[4]) ? most : each), null);
-  for (const [layer, from, to, index, value] of found) {
-    const edge = byId(`e-${layer}-${from}-${to}`);
-    const share = largest[4] ? Math.abs(value / largest[4]) : 0;
-    edge.style.setProperty("--width", (0.8 + thickest * share).toFixed(2));
-    edge.classList.toggle("negative", value < 0);
-    edge.classList.toggle("now", Boolean(step) && data.drawing.kinds[step[1]]?.join() === `edge,${layer}`);
-    edge.dataset.n = index;
-    const text = byId(`t-${layer}-${from}-${to}`);
-    if (text) {
-      text.textContent = short(value);
-      text.dataset.n = index;
-    }
-  }
-  return largest;
-}
-
-function describeDrawing(row, largest) {
-  const what = state.edges === "weight" ? "weights" : "gradients of the loss by the weights";
-  const most = largest && `the thickest is ${nameText(largest[3])} = ${short(largest[4])}`;
-  byId("scale").textContent = most ?? "";
-  const units = data.drawing.shown.map((layer) => layer.length).join(", then ");
-  const shows = data.drawing.layers.map((_, layer) => stage(layer)?.[2]).filter(Boolean);
-  byId("drawing-text").textContent =
-    `${units} units, and the loss. The edges are the ${what}; ${most}. ` +
-    `The units show, for row ${row}: ${shows.join(", ")}. All of these numbers are in the tables of the steps.`;
-}
+// The steps and the epochs, and how one goes through them: by pointing and with the keyboard.
 
 // ---- Steps and epochs
 
@@ -363,11 +11,16 @@ function goToStep(step, scroll = true) {
     else each.removeAttribute("aria-current");
   });
   byId("at").textContent = `${state.step} of ${data.steps.length}`;
-  byId("first").disabled = byId("previous").disabled = state.step === 0;
-  byId("next").disabled = byId("last").disabled = state.step === data.steps.length;
+  const [first, last] = [state.step === 0, state.step === data.steps.length];
+  disable({ first, previous: first, next: last, last });
   if (scroll) showStep();
   draw();
   look();
+}
+
+/** Buttons that do nothing now; they keep the focus all the same. */
+function disable(buttons) {
+  for (const [id, is] of Object.entries(buttons)) byId(id).setAttribute("aria-disabled", is);
 }
 
 const currentStep = () => document.querySelector(".step.current");
@@ -392,26 +45,25 @@ function goToEpoch(epoch) {
   for (const cell of all("td[data-i]")) cell.textContent = short(now.numbers[cell.dataset.i]);
   if (now.place) {
     byId("place").textContent = now.place[0].toUpperCase() + now.place.slice(1);
-    const before = full(numbers()[at(data.drawing ? data.drawing.loss[1] : lossValue())]);
-    const name = data.loss.replace(/</g, "&lt;");
+    const [name, value] = [escaped(data.loss[0]), data.loss[1]];
+    const before = full(numbers()[at(value)]);
     byId("before-after").innerHTML =
-      `<dt>${name} before the update</dt><dd>${before}</dd>` +
-      (now.after === undefined ? "" : `<dt>${name} after it, same rows</dt><dd>${full(now.after)}</dd>`);
+      now.after === undefined
+        ? `<dt>${name}</dt><dd>${before}</dd>`
+        : `<dt>${name} before the update</dt><dd>${before}</dd>` +
+          `<dt>${name} after it, same rows</dt><dd>${full(now.after)}</dd>`;
   }
   const slider = byId("epoch");
   if (slider) {
     slider.value = state.epoch;
     slider.setAttribute("aria-valuetext", now.place);
-    byId("earlier").disabled = state.epoch === 0;
-    byId("later").disabled = state.epoch === data.epochs.length - 1;
+    disable({ earlier: state.epoch === 0, later: state.epoch === data.epochs.length - 1 });
   }
   mark(now.at);
   nameRows(now.rows);
   draw();
   look();
 }
-
-const lossValue = () => data.values.findIndex((each) => each.text[0] === data.loss && !each.shape.length);
 
 /** Move the line and the dot on the curve. */
 function mark(point) {
@@ -450,12 +102,16 @@ const numberAt = (target) => {
   return found ? Number(found.dataset.i ?? found.dataset.n) : null;
 };
 
-document.addEventListener("pointerover", (event) => {
-  if (event.pointerType === "touch") return;
+let pointer = "";
+
+document.addEventListener("pointermove", (event) => {
+  const place = `${event.screenX} ${event.screenY}`;
+  // Where the page moves below a pointer that rests, nothing new is pointed at.
+  if (event.pointerType === "touch" || place === pointer || event.target.closest?.("#panel")) return;
+  pointer = place;
   const index = numberAt(event.target);
-  if (index === state.pointed || event.target.closest?.("#panel")) return;
   // What was pointed at last stays, so that one can go on to what it came from.
-  if (index === null && state.kept === null) return;
+  if (index === state.pointed || (index === null && state.kept === null)) return;
   state.pointed = index;
   look();
 });
@@ -597,6 +253,10 @@ function reachable(inside = document) {
   }
 }
 addEventListener("resize", () => reachable());
+if (data.drawing) {
+  const drawing = byId("drawing");
+  drawing.style.minWidth = `${0.75 * drawing.viewBox.baseVal.width}px`; // or its numbers are too small
+}
 document.body.classList.add("ready");
 goToEpoch(data.asked);
 goToStep(0, false);
