@@ -41,17 +41,17 @@ class Run:
 
 
 def held_epochs(last: int, asked: int, most: int) -> list[int]:
-    """Up to ``most`` epochs from 0 to ``last``, and the one that was asked for.
+    """Up to ``most`` epochs from 0 to ``last``, 11 at least, with the one that was asked for.
 
     Half of them lie evenly on a logarithmic scale, as a run changes most at its beginning, half
     evenly; the first three and the last two are always there.
 
     >>> held_epochs(1000, 31, 16)
-    [0, 1, 2, 7, 31, 53, 143, 286, 373, 429, 571, 714, 857, 999, 1000]
+    [0, 1, 2, 10, 31, 100, 250, 500, 750, 999, 1000]
     """
     if last < most:
         return list(range(last + 1))
-    half = max((most - 2) // 2, 2)
+    half = max((most - 7) // 2, 2)
     rising = np.geomspace(1, last, half)
     even = np.linspace(0, last, half + 1)
     found = {0, 1, 2, asked, last - 1, last}
