@@ -29,6 +29,7 @@ _KEYS = (
     ("Tab", "to the next matrix, slider or button"),
     ("arrows", "in a matrix, from number to number"),
     ("Enter", "keep a number, and once more let it go"),
+    ("Shift Enter", "to the list of those it came from"),
     ("Escape", "let it go; out of a matrix, back to its step"),
 )
 

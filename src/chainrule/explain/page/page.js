@@ -135,7 +135,7 @@ document.addEventListener("focusin", (event) => {
   say(sentence(state.pointed));
 });
 document.addEventListener("focusout", (event) => {
-  if (!event.target.matches?.("td[data-i]") || state.kept === null) return;
+  if (!event.target.matches?.("td[data-i]") || state.kept === null || state.pointed === null) return;
   state.pointed = null;
   look();
 });
@@ -148,6 +148,14 @@ function goToNumber(index) {
   state.kept = index;
   state.pointed = null;
   look();
+}
+
+/** Keep a number, and go to the list of those it came from. */
+function goToSources(index) {
+  state.kept = index;
+  state.pointed = null;
+  look();
+  byId("number").querySelector("button")?.focus();
 }
 
 /** In each table one number is reached by Tab: the one that was looked at last. */
@@ -173,6 +181,7 @@ function keyInTable(event, cell) {
   if (event.key in ARROWS) move(cell, ...ARROWS[event.key]);
   else if (event.key === "Home") all("td[data-i]", cell.parentElement)[0].focus();
   else if (event.key === "End") all("td[data-i]", cell.parentElement).at(-1).focus();
+  else if (event.key === "Enter" && event.shiftKey) goToSources(Number(cell.dataset.i));
   else if (event.key === "Enter" || event.key === " ") keep(Number(cell.dataset.i));
   else if (event.key === "Escape") {
     state.kept = null;
@@ -242,7 +251,7 @@ all("table").forEach((table) => {
 /** What is wider than its place can be scrolled, with the keyboard too. */
 function reachable(inside = document) {
   const wide = all(".scroll, .math", inside).map((each) => {
-    const within = each.matches(".math") ? each.parentElement : each;
+    const within = getComputedStyle(each).display === "inline" ? each.parentElement : each;
     const widths = [...each.children].map((child) => child.getBoundingClientRect().width);
     return [each, Math.max(0, ...widths) > within.clientWidth + 1];
   });
