@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.check.accumulation import accumulated
-from chainrule.check.culprits import Case, culprit, first_accumulated, first_wrong, helper, repeated
+from chainrule.check.apart import climbing, first_apart
+from chainrule.check.case import Case
+from chainrule.check.culprits import culprit, first_accumulated, helper, repeated
 from chainrule.check.iteration import Trace
 from chainrule.check.losses import Known, is_of_fewer, known_losses
 from chainrule.check.multiples import is_likely, is_same, multiple
@@ -125,7 +127,7 @@ def compare(
     result.values = values_of(trace, roles)
     forward = forward_gradients(trace, roles)
     match_values(trace, roles, result.values, forward, factor)
-    if is_likely(factor) and not wrong:
+    if is_likely(factor) and not wrong and not ascends:
         left = never_updated(trace, roles, factor)
         if left is not None:
             result.verdict, result.first = "wrong", left
@@ -166,6 +168,9 @@ def _wrong(found: list[Update], factor: float, sums: list[Node | None]) -> list[
 
 def _explain(case: Case, result: Compared) -> None:
     """Find the loss that is descended instead, or the first wrong value."""
+    if result.ascends and not case.wrong:
+        result.first = climbing(case)
+        return
     likely, some = is_likely(case.factor), len(case.wrong) < len(case.updates)
     if not (likely and some):
         known = _descended(case.trace, case.roles)
@@ -178,7 +183,7 @@ def _explain(case: Case, result: Compared) -> None:
     if likely:
         result.first = helper(case) or culprit(case) or repeated(case)
         if result.first is None and some:
-            result.first = first_wrong(case)
+            result.first = first_apart(case)
             return
     if result.first is None:
         result.verdict = "cannot tell"

@@ -2,113 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.check.apart import is_usual, proved_right
+from chainrule.check.case import Case
 from chainrule.check.iteration import Trace
 from chainrule.check.multiples import is_same, multiple
-from chainrule.check.roles import Parameter, Roles, ancestors, gradients_of
-from chainrule.check.updates import Update
+from chainrule.check.roles import ancestors, gradients_of
 from chainrule.check.values import Value, content
 from chainrule.graph import Node
 
-__all__ = ["Case", "culprit", "first_accumulated", "first_wrong", "helper", "repeated"]
+__all__ = ["culprit", "first_accumulated", "helper", "repeated"]
 
 Array = NDArray[Any]
 _MOST_CALLS = 50
 """A function that is called more often in an iteration is not tried."""
-_MOST_TRIED = 2000
-"""So many tries take about two seconds; then the verdict does without."""
-
-
-@dataclass
-class Case:
-    """A program whose updates are not all right, with what is known of them.
-
-    ``gradients`` are the exact ones of the values before the loss, ``step`` is the factor between a
-    right step and its gradient, where that is known.
-    """
-
-    trace: Trace
-    roles: Roles
-    factor: float
-    values: list[Value]
-    updates: list[Update]
-    wrong: list[Parameter]
-    gradients: list[tuple[Node, Array]]
-    step: float | None
-    tried: int = 0
-
-    @cached_property
-    def _made(self) -> list[set[Node]]:
-        """What each update is made of."""
-        return [ancestors([each.parameter.end]) for each in self.updates]
-
-    @property
-    def loss(self) -> Node:
-        """The loss that the gradients are of."""
-        assert self.roles.loss is not None
-        return self.roles.loss
-
-    def explains(self, nodes: Set[Node]) -> bool:
-        """Whether all wrong updates are made with some of these values."""
-        return all(
-            nodes & made
-            for each, made in zip(self.updates, self._made, strict=True)
-            if each.parameter in self.wrong
-        )
-
-    def is_right_if(self, changed: Mapping[Node, Array], *, any_rate: bool = False) -> bool:
-        """Whether all updates would be right, were some values others.
-
-        With ``any_rate`` also where the learning rate is not known, if it is one for all.
-        """
-        self.tried += 1
-        if self.tried > _MOST_TRIED:
-            return False
-        affected = [
-            each
-            for each, made in zip(self.updates, self._made, strict=True)
-            if not changed.keys().isdisjoint(made)
-        ]
-        if all(each.is_right_if(self.trace, changed, self.factor, self.step) for each in affected):
-            return True
-        if not any_rate or sum(each.size > 1 for each in self.updates) < 2:
-            return False
-        first, *others = (each.step_if(self.trace, changed) for each in self.updates)
-        return first is not None and all(is_same(each, first) for each in others)
-
-
 def culprit(case: Case) -> Value | None:
     """The first value which, were it the gradient of the right thing, would put all right after it.
 
     Of every value on the way to a wrong update it is tried whether the exact gradient of some value
     of the same shape, in its place, makes the update the gradient.
     """
-    factors = {case.factor, *(v.factor for v in case.values if v.of is not None and v.factor)}
+    known = (v.factor for v in case.values if v.of is not None and v.factor)
+    factors = {case.factor, 1.0, *known}
     likely = sorted(factors, key=lambda factor: abs(factor - case.factor))[:4]
+    right, ends = proved_right(case), {each.parameter.end for each in case.updates}
+    penalised = any(each.penalised for each in case.updates)
     for value in case.values:
         array = case.trace.value(value.node)
-        if array.size == 1 or not case.explains({value.node}):
+        if array.size == 1 or value.node in right | ends or not case.explains({value.node}):
             continue
-        for node, gradient in case.gradients:
-            if gradient.shape != array.shape:
+        scaled = value.of is not None and not is_usual(case, value.factor)
+        size = case.factor / value.factor if scaled else 0.0
+        own = [(value.of, sign * size * array) for sign in (1, -1)] if scaled else []
+        others = [
+            (node.name, factor * gradient)
+            for node, gradient in case.gradients
+            if gradient.shape == array.shape
+            for factor in likely
+        ]
+        for name, to in (*own, *others):
+            if np.allclose(to, array, rtol=1e-6, atol=0):
                 continue
-            for factor in likely:
-                to = factor * gradient
-                if np.allclose(to, array, rtol=1e-6, atol=0):
-                    continue
-                # A right value may only have to be another's gradient, not a multiple of its own.
-                if is_same(value.factor, case.factor) and multiple(to, array, 1e-6) is not None:
-                    continue
-                if case.is_right_if({value.node: to}):
-                    value.should_be = node.name or ""
-                    return value
+            # A right value may only have to be another's gradient, not a multiple of its own, unless
+            # a penalty is to be of the same size.
+            if not penalised and is_usual(case, value.factor) and multiple(to, array, 1e-6) is not None:
+                continue
+            if case.is_right_if({value.node: to}, any_rate=True):
+                value.should_be = name or ""
+                return value
     return None
 
 
@@ -126,6 +71,7 @@ def repeated(case: Case) -> Value | None:
         if node.source is not None and node.source.position is not None:
             computed.setdefault(node.source.position, []).append((node, gradient))
     order = {id(value): i for i, value in enumerate(case.values)}
+    sizes = {case.factor, *(abs(v.factor) for v in case.values if v.of)}
 
     def first(values: list[Value]) -> int:
         return min(order[id(each)] for each in values if not _is_right(each, case.factor))
@@ -140,6 +86,12 @@ def repeated(case: Case) -> Value | None:
                 to = _each(case, nodes, [gradient for _, gradient in ordered])
                 if to is not None and case.is_right_if(to):
                     values[0].should_be = gradients[0][0].name or ""
+                    return values[0]
+        if all(value.of for value in values):
+            for size in sorted(sizes, key=lambda size: abs(size - case.factor))[:4]:
+                scaled = {v.node: size / v.factor * case.trace.value(v.node) for v in values}
+                if case.is_right_if(scaled):
+                    values[0].should_be = values[0].of
                     return values[0]
     return None
 
@@ -157,43 +109,6 @@ def _each(case: Case, nodes: list[Node], gradients: list[Array]) -> dict[Node, A
     to = {n: case.factor * gradient for n, gradient in zip(nodes, gradients, strict=True)}
     same = all(np.allclose(case.trace.value(n), to[n], rtol=1e-6, atol=0) for n in nodes)
     return None if same else to
-
-
-def first_wrong(case: Case) -> Value | None:
-    """The first value that is wrong though everything it is computed from is right."""
-    by_node = {value.node: value for value in case.values}
-    found: list[Value] = []
-    for parameter in case.wrong:
-        below = ancestors([parameter.end])
-        on_the_way = [value for value in case.values if value.node in below]
-        suspects = [value for value in on_the_way if value.of is None]
-        # The parameter's own gradient, but for a factor that the others do not have.
-        own = [
-            value
-            for value in on_the_way
-            if value.of == parameter.start.name and not is_same(value.factor, case.factor)
-        ]
-        clear = [v for v in suspects if not any(u.of is None for u in _parents(v.node, by_node))]
-        found += (own or clear or suspects)[:1]
-    order = {value.node: i for i, value in enumerate(case.values)}
-    return min(found, key=lambda value: order[value.node]) if found else None
-
-
-def _parents(node: Node, by_node: dict[Node, Value]) -> list[Value]:
-    """The named values that a value is computed from, without those behind them."""
-    found: dict[Node, Value] = {}
-    seen: set[Node] = set()
-    waiting = list(node.inputs)
-    while waiting:
-        current = waiting.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        if current in by_node:
-            found[current] = by_node[current]
-        else:
-            waiting.extend(current.inputs)
-    return list(found.values())
 
 
 def helper(case: Case) -> Value | None:

@@ -50,6 +50,7 @@ class Update:
     What is no function of the parameters comes last: of one sample, the input is its multiple too.
     Single numbers are all one another's multiples, so of them ``every`` factor is kept.
     ``of_state`` is what is made of a momentum and its like, which is no multiple.
+    ``multiples`` are all values on the way that are multiples of the gradient, in order.
     ``written`` is the factor of what is written, whose sign may be reversed in the step.
     ``penalised`` is whether what the program takes for the gradient is the exact one and a multiple
     of the parameter itself: a penalty that is in one of loss and gradient and not in the other.
@@ -61,6 +62,7 @@ class Update:
         self.parameter, self.size = parameter, exact.size
         self.every: list[float] = []
         self.exact = exact
+        self.rate: float | None = None  # the learning rate, where there is one by name
         self.nodes: list[Node] = []  # all that is like it in shape
         self.node: Node | None = None  # the last value of its own name, whatever it is
         self.chosen: float | None = None
@@ -68,6 +70,7 @@ class Update:
         multiples = self._multiples(trace, of_state)
         moving = trace.after({parameter.start})
         multiples = [each for each in multiples if each[0] in moving] or multiples
+        self.multiples = [(node, factor) for node, _, factor in multiples]
         self.every = [factor for _, _, factor in multiples]
         named = [factor for _, own, factor in multiples if own]
         if multiples:
@@ -126,14 +129,17 @@ class Update:
 
     def _by_the_step(self, trace: Trace) -> float | None:
         """The factor where only the whole step is the gradient's multiple: −rate times it."""
-        whole = self.step
-        if whole is None:
-            return None
         for node in ancestors([self.parameter.end]):
             name = node.name or ""
             if node.size == 1 and node.primitive.kind == "leaf" and _RATE.search(name):
-                return rounded(-whole / float(trace.value(node).reshape(())), 1e-5)
+                self.rate = float(trace.value(node).reshape(()))
+                return None if self.step is None else rounded(-self.step / self.rate, 1e-5)
         return None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its factor is no accident: of an array, or of a number's step and the rate."""
+        return self.size > 1 or (self.rate is not None and len(self.every) == 1)
 
     def is_right_if(
         self, trace: Trace, changed: Mapping[Node, Array], factor: float, usual: float | None
@@ -161,6 +167,8 @@ class Update:
         """
         if usual is None or self.step is None or is_same(self.step, usual):
             return False
+        if is_same(self.step, -usual) and usual > 0:
+            return False  # it goes down, and the others up
         return is_same(self.step, -usual) if single else is_simple(self.step / usual)
 
     def error(self, trace: Trace, factor: float, usual: float | None, *, is_wrong: bool) -> float:
@@ -225,14 +233,26 @@ def last_word(name: str) -> str:
 def usual_step(found: list[Update]) -> float | None:
     """The factor between step and gradient that at least two arrays and most of them have.
 
-    Where the parameters are single numbers, most of these.
+    Where the parameters are single numbers, most of these. Where among all of them others are as
+    many, it is the one that is a learning rate by name.
     """
     steps = [each.step for each in found if each.size > 1] or [each.step for each in found]
     for step in steps:
-        alike = sum(is_same(each, step) for each in steps) if step is not None else 0
-        if alike >= 2 and 2 * alike > len(steps):
+        if step is None or 2 * sum(is_same(each, step) for each in steps) <= max(len(steps), 2):
+            continue
+        alike = [each for each in found if is_same(each.step, step)]
+        rivals = [each for each in found if each.step is not None and each not in alike]
+        other = next((e.step for e in rivals if _count(rivals, e.step) >= len(alike)), None)
+        if other is None:
             return step
+        by_name = [each.step for each in found if each.step and is_same(each.rate, abs(each.step))]
+        return next(iter(by_name), None)
     return None
+
+
+def _count(found: list[Update], step: float | None) -> int:
+    """How many take a step of this factor."""
+    return sum(step is not None and is_same(each.step, step) for each in found)
 
 
 def common_step(found: list[Update]) -> float | None:
@@ -306,11 +326,12 @@ def common_factor(found: list[Update]) -> float:
     for each in found:
         factors = each.every if each.size == 1 else [each.chosen]
         for factor in {float(f"{f:.9g}") for f in factors if f is not None}:
-            votes[factor] += 2 if each.size > 1 else 1
-    if not votes:
-        return 1.0
+            votes[factor] += 1
+    arrays = [each for each in found if each.size > 1]
+    if not votes or (arrays and all(each.chosen is None for each in arrays)):
+        return 1.0  # of what single numbers are multiples says nothing by itself
 
     def rank(factor: float) -> tuple[float, ...]:
-        return votes[factor], -abs(np.log(abs(factor))), factor
+        return votes[factor], -abs(round(np.log(abs(factor)), 6)), factor
 
     return max(votes, key=rank)

@@ -1,0 +1,93 @@
+"""A program whose updates are not all right, with what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from numpy.typing import NDArray
+
+from chainrule.check.iteration import Trace
+from chainrule.check.multiples import is_same
+from chainrule.check.roles import Parameter, Roles, ancestors
+from chainrule.check.updates import Update
+from chainrule.check.values import Value
+from chainrule.graph import Node
+
+__all__ = ["Case"]
+
+Array = NDArray[Any]
+_MOST_TRIED = 2000
+"""So many tries take about two seconds; then the verdict does without."""
+
+
+@dataclass
+class Case:
+    """A program whose updates are not all right, with what is known of them.
+
+    ``gradients`` are the exact ones of the values before the loss, ``step`` is the factor between a
+    right step and its gradient, where that is known.
+    """
+
+    trace: Trace
+    roles: Roles
+    factor: float
+    values: list[Value]
+    updates: list[Update]
+    wrong: list[Parameter]
+    gradients: list[tuple[Node, Array]]
+    step: float | None
+    tried: int = 0
+
+    @cached_property
+    def _made(self) -> list[set[Node]]:
+        """What each update is made of."""
+        return [ancestors([each.parameter.end]) for each in self.updates]
+
+    @property
+    def right(self) -> list[Update]:
+        """The updates that are right."""
+        return [each for each in self.updates if each.parameter not in self.wrong]
+
+    @cached_property
+    def usual(self) -> list[float]:
+        """The factors of gradients that right updates are made of, as with the rate in them."""
+        arrays = {e.parameter.start.name: e for e in self.right if e.size > 1}
+        found = [factor for each in arrays.values() for _, factor in each.multiples]
+        return [self.factor, *found, *(v.factor for v in self.values if v.of and v.of in arrays)]
+
+    @property
+    def loss(self) -> Node:
+        """The loss that the gradients are of."""
+        assert self.roles.loss is not None
+        return self.roles.loss
+
+    def explains(self, nodes: Set[Node]) -> bool:
+        """Whether all wrong updates are made with some of these values."""
+        return all(
+            nodes & made
+            for each, made in zip(self.updates, self._made, strict=True)
+            if each.parameter in self.wrong
+        )
+
+    def is_right_if(self, changed: Mapping[Node, Array], *, any_rate: bool = False) -> bool:
+        """Whether all updates would be right, were some values others.
+
+        With ``any_rate`` also where the learning rate is not known, if it is one for all.
+        """
+        self.tried += 1
+        if self.tried > _MOST_TRIED:
+            return False
+        affected = [
+            each
+            for each, made in zip(self.updates, self._made, strict=True)
+            if not changed.keys().isdisjoint(made)
+        ]
+        if all(each.is_right_if(self.trace, changed, self.factor, self.step) for each in affected):
+            return True
+        if not any_rate or sum(each.size > 1 for each in self.updates) < 2:
+            return False
+        first, *others = (each.step_if(self.trace, changed) for each in self.updates)
+        return first is not None and all(is_same(each, first) for each in others)
