@@ -11,9 +11,24 @@ from chainrule.graph import Node
 __all__ = ["climbing", "first_apart", "is_usual", "proved_right"]
 
 
-def is_usual(case: Case, factor: float | None) -> bool:
-    """Whether gradients that right updates are made of have this factor, as with the rate in it."""
-    return any(is_same(factor, each) for each in case.usual)
+def is_usual(case: Case, value: Value) -> bool:
+    """Whether a value is a gradient with a factor that right updates have, as of the rate in it."""
+    if value.of is None:
+        return False
+    wrong = {each.start.name for each in case.wrong}
+    return any(is_same(value.factor, each) for each in case.usual[value.of in wrong])
+
+
+def _right_gradients(case: Case) -> list[Node]:
+    """The gradients that wrong updates are made of and that are right themselves."""
+    found = [value.node for value in case.values if is_usual(case, value)]
+    for each in case.updates:
+        if each.parameter in case.wrong and each.is_told:
+            for node, own, factor in each.multiples:
+                if not any(is_same(factor, usual) for usual in case.usual[own]):
+                    break  # from here on, what has a usual factor has it by accident
+                found.append(node)
+    return found
 
 
 def proved_right(case: Case) -> set[Node]:
@@ -22,18 +37,13 @@ def proved_right(case: Case) -> set[Node]:
     The latter themselves are left out: what is the gradient of one value may have to be another's.
     """
     found = ancestors([each.parameter.end for each in case.right]) if case.right else set[Node]()
-    own = [value.node for value in case.values if value.of and is_usual(case, value.factor)]
-    for each in case.updates:
-        if each.parameter in case.wrong and each.size > 1:
-            own += [node for node, factor in each.multiples if is_usual(case, factor)]
+    own = _right_gradients(case)
     return found | (ancestors(own) - set(own)) if own else found
 
 
 def first_apart(case: Case) -> Value | None:
     """The first line that only wrong updates are made in, after the last right gradient there."""
-    own = [value.node for value in case.values if value.of and is_usual(case, value.factor)]
-    chains = [each for each in case.updates if each.parameter in case.wrong and each.is_told]
-    own += [n for each in chains for n, factor in each.multiples if is_usual(case, factor)]
+    own = _right_gradients(case)
     used = proved_right(case) | {node for node in own if node.name}
     right = used | set(own) | case.roles.forward
     known = {content(case.trace.value(node)) for node in case.roles.forward if node.size > 1}
@@ -48,7 +58,7 @@ def first_apart(case: Case) -> Value | None:
             for node in case.trace.log
             if node in below & moving
             and node.dtype.kind == "f"
-            and content(case.trace.value(node)) not in known
+            and (node is parameter.end or content(case.trace.value(node)) not in known)
         ]
         # A line of a function that is right where others call it is hardly wrong.
         clear = [node for node in apart if not lines & {*_lines(node)[:1]}]
@@ -62,20 +72,14 @@ def climbing(case: Case) -> Value | None:
     That is the first value of the other sign, or the first step where its gradient has the right
     one.
     """
-    by_sign = [value for value in case.values if value.of and value.factor]
-    down = [value for value in by_sign if value.factor < 0]
-    chains = [(node, f) for each in case.updates if each.size > 1 for node, f in each.multiples]
-    has_right = any(f > 0 for _, f in chains) or any(
-        value.factor > 0 and value.of == each.start.name for value in by_sign for each in case.wrong
-    )
-    ends = [each.end for each in case.roles.parameters]
-    if down and not has_right:
+    ends = {each.end: each for each in case.roles.parameters}
+    own = [value for value in case.values if value.of is not None and value.node not in ends]
+    names = {each.start.name for each in case.roles.parameters}
+    down = [value for value in own if value.factor < 0]
+    if down and not any(value.factor > 0 and value.of in names for value in own):
         return down[0]
-    for node in case.trace.log:
-        if node in ends:
-            parameter = next(each for each in case.roles.parameters if each.end is node)
-            return _value(node, parameter)
-    return None
+    steps = (_value(node, ends[node]) for node in case.trace.log if node in ends)
+    return next(steps, None)
 
 
 def _value(node: Node, parameter: Parameter) -> Value | None:

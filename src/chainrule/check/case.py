@@ -19,8 +19,8 @@ from chainrule.graph import Node
 __all__ = ["Case"]
 
 Array = NDArray[Any]
-_MOST_TRIED = 2000
-"""So many tries take about two seconds; then the verdict does without."""
+_MOST_TRIED = 1000
+"""So many tries of one kind take about a second; then the verdict does without."""
 
 
 @dataclass
@@ -52,11 +52,16 @@ class Case:
         return [each for each in self.updates if each.parameter not in self.wrong]
 
     @cached_property
-    def usual(self) -> list[float]:
-        """The factors of gradients that right updates are made of, as with the rate in them."""
-        arrays = {e.parameter.start.name: e for e in self.right if e.size > 1}
-        found = [factor for each in arrays.values() for _, factor in each.multiples]
-        return [self.factor, *found, *(v.factor for v in self.values if v.of and v.of in arrays)]
+    def usual(self) -> tuple[list[float], list[float]]:
+        """The factors of what right updates are made of: of all, and of what has a name.
+
+        These are the gradients of their parameters, and what an optimiser makes of them.
+        """
+        arrays = {each.parameter.start.name: each for each in self.right if each.size > 1}
+        named = [self.factor, *(value.factor for value in self.values if value.of in arrays)]
+        chains = [each for update in arrays.values() for each in update.multiples]
+        named += [factor for _, own, factor in chains if own]
+        return [*named, *(factor for *_, factor in chains)], named
 
     @property
     def loss(self) -> Node:

@@ -26,16 +26,16 @@ def culprit(case: Case) -> Value | None:
     Of every value on the way to a wrong update it is tried whether the exact gradient of some value
     of the same shape, in its place, makes the update the gradient.
     """
-    known = (v.factor for v in case.values if v.of is not None and v.factor)
-    factors = {case.factor, 1.0, *known}
+    factors = {case.factor, 1.0, *(v.factor for v in case.values if v.of is not None)}
     likely = sorted(factors, key=lambda factor: abs(factor - case.factor))[:4]
-    right, ends = proved_right(case), {each.parameter.end for each in case.updates}
+    ends = {each.parameter.end for each in case.updates}
     penalised = any(each.penalised for each in case.updates)
+    right = set[Node]() if penalised else proved_right(case)
     for value in case.values:
         array = case.trace.value(value.node)
         if array.size == 1 or value.node in right | ends or not case.explains({value.node}):
             continue
-        scaled = value.of is not None and not is_usual(case, value.factor)
+        scaled = value.of is not None and not is_usual(case, value)
         size = case.factor / value.factor if scaled else 0.0
         own = [(value.of, sign * size * array) for sign in (1, -1)] if scaled else []
         others = [
@@ -45,11 +45,11 @@ def culprit(case: Case) -> Value | None:
             for factor in likely
         ]
         for name, to in (*own, *others):
-            if np.allclose(to, array, rtol=1e-6, atol=0):
+            if _is_close(to, array):
                 continue
             # A right value may only have to be another's gradient, not a multiple of its own, unless
             # a penalty is to be of the same size.
-            if not penalised and is_usual(case, value.factor) and multiple(to, array, 1e-6) is not None:
+            if not penalised and is_usual(case, value) and multiple(to, array, 1e-6) is not None:
                 continue
             if case.is_right_if({value.node: to}, any_rate=True):
                 value.should_be = name or ""
@@ -63,6 +63,7 @@ def repeated(case: Case) -> Value | None:
     A loop over time, layers or samples goes backward through the values that one line before the
     loss has computed, or goes through them in their order.
     """
+    case.tried = 0
     lines: dict[tuple[str, int], list[Value]] = {}
     for value in case.values:
         lines.setdefault((value.name, value.line), []).append(value)
@@ -71,7 +72,7 @@ def repeated(case: Case) -> Value | None:
         if node.source is not None and node.source.position is not None:
             computed.setdefault(node.source.position, []).append((node, gradient))
     order = {id(value): i for i, value in enumerate(case.values)}
-    sizes = {case.factor, *(abs(v.factor) for v in case.values if v.of)}
+    sizes = {case.factor, *(abs(v.factor) for v in case.values if v.of is not None)}
 
     def first(values: list[Value]) -> int:
         return min(order[id(each)] for each in values if not _is_right(each, case.factor))
@@ -86,8 +87,8 @@ def repeated(case: Case) -> Value | None:
                 to = _each(case, nodes, [gradient for _, gradient in ordered])
                 if to is not None and case.is_right_if(to):
                     values[0].should_be = gradients[0][0].name or ""
-                    return values[0]
-        if all(value.of for value in values):
+                    return _given(case, values, to) or values[0]
+        if all(value.of is not None for value in values):
             for size in sorted(sizes, key=lambda size: abs(size - case.factor))[:4]:
                 scaled = {v.node: size / v.factor * case.trace.value(v.node) for v in values}
                 if case.is_right_if(scaled):
@@ -100,6 +101,25 @@ def _is_right(value: Value, factor: float) -> bool:
     return value.of is not None and is_same(value.factor, factor)
 
 
+def _given(case: Case, values: list[Value], to: dict[Node, Array]) -> Value | None:
+    """What a line is given in the first run of it that is wrong, where one before was right."""
+    are_right = [_is_close(case.trace.value(each.node), to[each.node]) for each in values]
+    wrong = are_right.index(False)
+    if wrong == 0:
+        return None
+    by_node = {each.node: each for each in case.values}
+    waiting, seen = list(values[wrong].node.inputs), set[Node]()
+    while waiting:
+        node = waiting.pop()
+        value = by_node.get(node)
+        if value is not None and value.of is None and value.line != values[wrong].line:
+            return value
+        if value is None and node not in seen and node not in case.roles.forward:
+            waiting += node.inputs
+        seen.add(node)
+    return None
+
+
 def _each(case: Case, nodes: list[Node], gradients: list[Array]) -> dict[Node, Array] | None:
     """Each value's gradient, where there are as many and some value is not its gradient yet."""
     if len(nodes) != len(gradients) or any(
@@ -107,8 +127,11 @@ def _each(case: Case, nodes: list[Node], gradients: list[Array]) -> dict[Node, A
     ):
         return None
     to = {n: case.factor * gradient for n, gradient in zip(nodes, gradients, strict=True)}
-    same = all(np.allclose(case.trace.value(n), to[n], rtol=1e-6, atol=0) for n in nodes)
-    return None if same else to
+    return None if all(_is_close(case.trace.value(n), to[n]) for n in nodes) else to
+
+
+def _is_close(value: Array, to: Array) -> bool:
+    return np.allclose(value, to, rtol=1e-6, atol=0)
 
 
 def helper(case: Case) -> Value | None:

@@ -50,7 +50,8 @@ class Update:
     What is no function of the parameters comes last: of one sample, the input is its multiple too.
     Single numbers are all one another's multiples, so of them ``every`` factor is kept.
     ``of_state`` is what is made of a momentum and its like, which is no multiple.
-    ``multiples`` are all values on the way that are multiples of the gradient, in order.
+    ``multiples`` are all values on the way that are multiples of the gradient, in order, with
+    whether each has a name of its own and its factor.
     ``written`` is the factor of what is written, whose sign may be reversed in the step.
     ``penalised`` is whether what the program takes for the gradient is the exact one and a multiple
     of the parameter itself: a penalty that is in one of loss and gradient and not in the other.
@@ -70,7 +71,7 @@ class Update:
         multiples = self._multiples(trace, of_state)
         moving = trace.after({parameter.start})
         multiples = [each for each in multiples if each[0] in moving] or multiples
-        self.multiples = [(node, factor) for node, _, factor in multiples]
+        self.multiples = multiples
         self.every = [factor for _, _, factor in multiples]
         named = [factor for _, own, factor in multiples if own]
         if multiples:
@@ -149,6 +150,8 @@ class Update:
             value = changed.get(self.node)
             if value is None:
                 value = trace.value_if(self.node, changed)
+                if np.array_equal(value, trace.value(self.node)):
+                    return usual is not None and is_same(self.step_if(trace, changed), usual)
             found = multiple(value, self.exact, tolerance_of(self.node))
             if is_same(found, factor) or self.node in changed:
                 return is_same(found, factor)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chainrule.check.iteration import Trace
 from chainrule.check.multiples import is_same, multiple_or_transpose, tolerance_of
 from chainrule.check.roles import Roles, ancestors, gradients_of
-from chainrule.graph import Node
+from chainrule.graph import Node, topological_order
 
 __all__ = [
     "Value",
@@ -88,9 +88,18 @@ def forward_gradients(trace: Trace, roles: Roles) -> list[tuple[Node, Array]]:
     starts = {each.start for each in roles.parameters}
     between = (trace.after(starts) & roles.forward) - {roles.loss}
     inner = [node for node in trace.log if node in between and node.dtype.kind == "f"]
+    inner += _assembled(roles.loss, between)
     inner = [*[each.start for each in roles.parameters], *inner]
     gradients = gradients_of(roles.loss, inner)
     return [(node, trace.value(g)) for node, g in zip(inner, gradients, strict=True)]
+
+
+def _assembled(loss: Node, between: set[Node]) -> list[Node]:
+    """The arrays that a loop has written element by element, as they are read afterwards."""
+    order = topological_order([loss])
+    written = [node for node in order if node in between and node.primitive.name == "setitem"]
+    again = {node.inputs[0] for node in written}
+    return [node for node in written if node not in again and node.dtype.kind == "f"]
 
 
 def local_derivatives(trace: Trace, roles: Roles) -> list[tuple[str, Array]]:
