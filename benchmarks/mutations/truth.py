@@ -151,8 +151,9 @@ def _steps(changes: list[Change]) -> Iterator[dict[int, Any]]:
 
 
 def _is_near(before: Any, right: Any, other: Any, tolerance: float) -> bool:
-    if right is None or other is None or right.shape != other.shape:
+    if right is None or other is None or right.size != other.size:
         return False
+    other = other.reshape(right.shape)  # axes of length 1 more or fewer change no number
     size = np.abs(right - before).max() if before is not None else 0.0
     return bool(np.abs(right - other).max() <= tolerance * size + _rounding(right))
 

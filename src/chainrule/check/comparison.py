@@ -16,6 +16,7 @@ from chainrule.check.iteration import Trace
 from chainrule.check.losses import Known, is_of_fewer, known_losses
 from chainrule.check.multiples import is_likely, is_same, multiple
 from chainrule.check.omissions import never_updated
+from chainrule.check.rates import settle_equal_rates, without_rate
 from chainrule.check.roles import Parameter, Roles, gradients_of, takes_several_steps
 from chainrule.check.updates import (
     Update,
@@ -93,8 +94,12 @@ def compare(
     of_state = trace.after(roles.state)
     found = [Update(trace, each, exact[each.path], of_state) for each in known]
     settle_single_numbers(trace, found)
+    if common_step(found) is None:
+        settle_equal_rates(trace, found)
+    bare = without_rate(found)
     factor, sums = common_factor(found), [accumulated(trace, roles, each) for each in found]
-    wrong, step, usual = _wrong(found, factor, sums), common_step(found), usual_step(found)
+    step, usual = common_step(found), usual_step([each for each in found if each not in bare])
+    wrong = _wrong(found, factor, usual, sums, bare)
     if step is not None:
         wrong = []  # however it is written, every step is the gradient's multiple, and the same one
         if is_same(abs(factor), abs(step)) and is_rate(trace, roles, abs(step)):
@@ -152,17 +157,27 @@ def _is_blurred(trace: Trace, roles: Roles, parameter: Parameter) -> bool:
     return ties or trace.is_rounding(parameter.gradient)
 
 
-def _wrong(found: list[Update], factor: float, sums: list[Node | None]) -> list[Parameter]:
-    """The parameters whose updates are not made of the gradient times the factor, or not alone."""
-    usual, single = usual_step(found), all(each.size == 1 for each in found)
+def _wrong(
+    found: list[Update],
+    factor: float,
+    usual: float | None,
+    sums: list[Node | None],
+    bare: list[Update],
+) -> list[Parameter]:
+    """The parameters whose updates are not made of the gradient times the factor, or not alone.
+
+    ``usual`` is the factor between their steps and gradients, and ``bare`` are without a rate.
+    """
+    single = all(each.size == 1 for each in found)
     return [
         each.parameter
         for each, old in zip(found, sums, strict=True)
         if not each.has(factor)
         or each.is_off(usual, single=single)
         or each.penalised
+        or each in bare
         or old is not None
-        or each.parameter.end.shape != each.parameter.start.shape
+        or each.parameter.end.size != each.parameter.start.size
     ]
 
 

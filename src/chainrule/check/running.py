@@ -38,9 +38,10 @@ from chainrule.check.multiples import tolerance_of
 from chainrule.check.optimisers import Minimised, as_wrong, follow_optimisers, starts
 from chainrule.check.programs import Program, load_program
 from chainrule.check.roles import Roles, lost_at, roles_of
+from chainrule.check.statements import renamed_at
 from chainrule.check.symmetry import equal_units
 from chainrule.check.truncation import cut_steps
-from chainrule.check.values import Value
+from chainrule.check.values import Value, is_misused
 from chainrule.check.witness import Witness
 from chainrule.errors import ChainruleError
 
@@ -75,7 +76,8 @@ class Watch:
         also: int = 0,
     ) -> None:
         self.file, self.results, self.loss = str(program.path), results, loss
-        self.witness = Witness(program.tree(), self.file, results)
+        self._tree = program.tree()
+        self.witness = Witness(self._tree, self.file, results)
         self.reached = self.witness.reached
         self._only, self._iterations = only, {*_LOOKED_AT, also}
         self._losses: dict[int, str | None] = {}
@@ -249,7 +251,12 @@ class Watch:
         if compared.verdict in ("wrong", "not this loss") and lost is not None:
             # What was lost of the loss is lost of its gradient too.
             return {"reason": f"a function in {self.file}, line {lost}, cannot be followed"}
-        return described(compared)
+        found = described(compared)
+        if compared.first is not None and is_misused(compared.first, compared.factor):
+            # It is right where it is computed, and wrong by another name.
+            first = compared.first
+            found["first"]["line"] = renamed_at(self._tree, first.name, first.line) or first.line
+        return found
 
     def give_up(self, error: BaseException) -> None:
         """End the copy where the traced program failed; do nothing in the program itself."""

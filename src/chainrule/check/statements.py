@@ -17,6 +17,7 @@ __all__ = [
     "loops_of",
     "names_read",
     "own_nodes",
+    "renamed_at",
     "scopes_of",
     "statements_at",
     "steps_of",
@@ -191,3 +192,19 @@ def statements_at(tree: ast.Module, line: int) -> list[ast.stmt]:
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
             found.append(node)
     return [n for n in found if not any(e in found for e in ast.walk(n) if e is not n)]
+
+
+def renamed_at(tree: ast.Module, name: str, line: int) -> int | None:
+    """Where a value gets only another name, as in ``delta = error``, below the line of its own."""
+    blocks: list[list[ast.stmt]] = [
+        block for node in ast.walk(tree) if isinstance(block := getattr(node, "body", None), list)
+    ]
+    for block in blocks:
+        places = [i for i, each in enumerate(block) if each.lineno == line]
+        for statement in block[places[0] + 1 :] if places else ():
+            targets = [ast.unparse(each) for each in targets_of(statement)]
+            if isinstance(statement, ast.Assign) and ast.unparse(statement.value) == name:
+                return statement.lineno
+            if name in targets:
+                return None
+    return None

@@ -161,7 +161,9 @@ class Update:
         """The factor between step and gradient, were some values others."""
         start = trace.value(self.parameter.start)
         end = trace.value_if(self.parameter.end, changed)
-        return multiple(end - start, self.exact, 1e-5) if end.shape == start.shape else None
+        if end.size != start.size:
+            return None
+        return multiple(end.reshape(start.shape) - start, self.exact, 1e-5)
 
     def is_off(self, usual: float | None, *, single: bool) -> bool:
         """Whether the step is the gradient times another factor than those of all the others.
@@ -211,9 +213,10 @@ def _is_leaf(node: Node, among: set[Node]) -> bool:
 
 def step_of(trace: Trace, parameter: Parameter) -> Array:
     """What an iteration has added to a parameter."""
-    if parameter.end.shape != parameter.start.shape:  # it has grown by broadcasting
-        return np.zeros(parameter.start.shape)
-    return trace.value(parameter.end) - trace.value(parameter.start)
+    start, end = trace.value(parameter.start), trace.value(parameter.end)
+    if end.size != start.size:  # it has grown by broadcasting
+        return np.zeros(start.shape)
+    return end.reshape(start.shape) - start
 
 
 def _same_place(name: str, path: str) -> bool:

@@ -16,6 +16,7 @@ __all__ = [
     "Value",
     "content",
     "forward_gradients",
+    "is_misused",
     "local_derivatives",
     "match_values",
     "values_of",
@@ -38,6 +39,12 @@ class Value:
     of: str | None = None
     factor: float = 0.0
     should_be: str | None = None
+
+
+def is_misused(value: Value, usual: float) -> bool:
+    """Whether a right gradient stands where that of something else is to stand."""
+    is_right = value.of is not None and is_same(abs(value.factor), abs(usual))
+    return is_right and value.should_be is not None
 
 
 def values_of(trace: Trace, roles: Roles) -> list[Value]:
