@@ -157,6 +157,8 @@ class Check:
                 those = "those" if several else "that"
                 text += f"\nThe gradient{'s' if several else ''} of {_listed(wrong)} "
                 text += f"{'are' if several else 'is'} not {those} of {loss}."
+            elif self.ascends:
+                text += f"\nThe steps go up the gradient of {loss}, so that it grows."
             if self.should_be is not None:
                 what = f" by {self.should_be}" if self.should_be else ""
                 text += f" With the exact gradient{what} in this place every update is right."

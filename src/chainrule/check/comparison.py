@@ -17,7 +17,7 @@ from chainrule.check.losses import Known, is_of_fewer, known_losses
 from chainrule.check.multiples import is_likely, is_same, multiple
 from chainrule.check.omissions import never_updated
 from chainrule.check.rates import settle_equal_rates, without_rate
-from chainrule.check.roles import Parameter, Roles, gradients_of, takes_several_steps
+from chainrule.check.roles import Parameter, Roles, ancestors, gradients_of, takes_several_steps
 from chainrule.check.updates import (
     Update,
     common_factor,
@@ -34,6 +34,8 @@ from chainrule.graph import Node
 __all__ = ["Compared", "compare", "value_of_loss"]
 
 Array = NDArray[Any]
+_TELLING = 4
+"""So many elements that are all the same multiple of a gradient's are so by no accident."""
 
 
 @dataclass
@@ -145,7 +147,30 @@ def compare(
             rate = usual if usual is not None else next(iter(right), None)
         case = Case(trace, roles, factor, result.values, found, wrong, forward, rate)
         _explain(case, result)
+        if result.verdict == "cannot tell" and roles.loss in trace.log:
+            return _by_another_loss(trace, roles) or result
     return result
+
+
+def _by_another_loss(trace: Trace, roles: Roles) -> Compared | None:
+    """The comparison with a known loss that most updates, though not all, are made of."""
+    for known in known_losses(trace, roles):
+        gradients = gradients_of(known.loss, [each.start for each in roles.parameters])
+        parameters = [
+            replace(each, gradient=gradient)
+            for each, gradient in zip(roles.parameters, gradients, strict=True)
+        ]
+        forward = ancestors([known.loss])
+        other = Roles(parameters, known.loss, known.name, forward, roles.state)
+        found = compare(trace, other, match=False, locate=False)
+        if found is None or not found.wrong or not is_likely(found.factor):
+            continue
+        sizes = [each.start.size for each in found.parameters if each not in found.wrong]
+        if max(sizes, default=0) >= _TELLING and len(sizes) >= len(found.wrong):
+            found = compare(trace, other)
+            if found is not None and found.first is not None:
+                return found
+    return None
 
 
 def _is_blurred(trace: Trace, roles: Roles, parameter: Parameter) -> bool:
