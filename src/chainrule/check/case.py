@@ -92,7 +92,16 @@ class Case:
         ]
         if all(each.is_right_if(self.trace, changed, self.factor, self.step) for each in affected):
             return True
-        if not any_rate or sum(each.size > 1 for each in self.updates) < 2:
+        return any_rate and self._is_alike_if(changed, affected)
+
+    def _is_alike_if(self, changed: Mapping[Node, Array], affected: list[Update]) -> bool:
+        """Whether all steps would be the same multiple of their gradients."""
+        if sum(each.size > 1 for each in self.updates) < 2:
             return False
-        first, *others = (each.step_if(self.trace, changed) for each in self.updates)
-        return first is not None and all(is_same(each, first) for each in others)
+        wanted: float | None = None
+        for each in sorted(self.updates, key=lambda each: each in affected):
+            step = each.step_if(self.trace, changed) if each in affected else each.step
+            if step is None or (wanted is not None and not is_same(step, wanted)):
+                return False
+            wanted = step
+        return True

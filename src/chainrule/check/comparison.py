@@ -13,6 +13,7 @@ from chainrule.check.apart import climbing, first_apart
 from chainrule.check.case import Case
 from chainrule.check.culprits import culprit, first_accumulated, helper, repeated
 from chainrule.check.iteration import Trace
+from chainrule.check.growth import is_to_grow, may_be_to_grow
 from chainrule.check.losses import Known, is_of_fewer, known_losses
 from chainrule.check.multiples import is_likely, is_same, multiple
 from chainrule.check.omissions import never_updated
@@ -114,9 +115,14 @@ def compare(
         return compare(trace, roles, match=match, locate=locate, rate=rate)
     moves = [float(np.sum(step_of(trace, each) * exact[each.path])) for each in known]
     ascends = all(move > 0 for move in moves)
+    if ascends and not wrong and is_to_grow(roles.name):
+        ascends, factor = False, abs(factor)
     reversed_sign = any(each.size > 1 and (each.written or 0) * factor < 0 for each in found)
     verdict = _verdict(factor, wrong=bool(wrong), ascends=ascends, reversed_sign=reversed_sign)
     result = Compared(verdict, factor, roles.name, known, wrong, ascends=ascends)
+    if ascends and not wrong and may_be_to_grow(roles.name, float(trace.value(roles.loss).sum())):
+        result.verdict, result.reason = "cannot tell", f"the steps make {roles.name} larger"
+        return result
     result.steps = {
         each.parameter.path: multiple(step_of(trace, each.parameter), each.exact, 1e-5)
         for each in found
@@ -208,7 +214,7 @@ def _wrong(
 
 def _explain(case: Case, result: Compared) -> None:
     """Find the loss that is descended instead, or the first wrong value."""
-    if result.ascends and not case.wrong:
+    if result.ascends and not case.wrong and is_likely(case.factor):
         result.first = climbing(case)
         return
     likely, some = is_likely(case.factor), len(case.wrong) < len(case.updates)
