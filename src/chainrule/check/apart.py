@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chainrule.check.case import Case
 from chainrule.check.multiples import is_same
 from chainrule.check.roles import Parameter, ancestors
@@ -76,10 +78,11 @@ def climbing(case: Case) -> Value | None:
     own = [value for value in case.values if value.of is not None and value.node not in ends]
     names = {each.start.name for each in case.roles.parameters}
     down = [value for value in own if value.factor < 0]
-    if down and not any(value.factor > 0 and value.of in names for value in own):
-        return down[0]
-    steps = (_value(node, ends[node]) for node in case.trace.log if node in ends)
-    return next(steps, None)
+    first = down[0] if down else None
+    if first is None or any(value.factor > 0 and value.of in names for value in own):
+        steps = (_value(node, ends[node]) for node in case.trace.log if node in ends)
+        first = next(steps, None)
+    return None if first is None else replace(first, is_proved=True)
 
 
 def _value(node: Node, parameter: Parameter) -> Value | None:

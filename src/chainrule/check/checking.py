@@ -73,10 +73,12 @@ def check_program(
     arguments = [f"--loop={chosen['loop']}", f"--iteration={chosen['iteration']}"]
     if chosen["first"] is not None:
         arguments.append(f"--line={chosen['first']['line']}")
-        if chosen["first"].get("should_be") is not None:
+        if chosen["first"]["proved"]:
             arguments.append("--proved")
     arguments.append(f"--call={call}")
-    if loss or chosen["loss"].isidentifier():
+    if chosen["known_loss"]:
+        arguments.append("--known-loss")
+    elif loss or chosen["loss"].isidentifier():
         arguments.append(f"--loss={loss or chosen['loss']}")
     found = run_repairs(loaded.path, arguments, seconds=repair_seconds, memory=memory, stop=stop)
     return check if found is None else _with_repairs(check, repairs_of(loaded, found))

@@ -52,6 +52,8 @@ class Compared:
     updated though its gradient is there, ``first`` the first value that is wrong. ``errors`` says
     of each parameter how far its gradient is from the exact one, relative to that; ``steps`` by
     which factor its step is the gradient; ``uphill`` are those whose step goes up the loss.
+    ``is_known_loss`` says that the loss is a known one that the program does not show, and
+    ``adds_up`` that gradients still hold those of the iterations before.
     """
 
     verdict: str
@@ -68,6 +70,8 @@ class Compared:
     errors: dict[str, float] = field(default_factory=dict[str, float])
     steps: dict[str, float | None] = field(default_factory=dict[str, float | None])
     uphill: list[str] = field(default_factory=list[str])
+    is_known_loss: bool = False
+    adds_up: bool = False
     reason: str | None = None
 
 
@@ -146,7 +150,7 @@ def compare(
             result.verdict, result.first = "wrong", left
             result.never = left.of
     elif any(sums):
-        result.first = first_accumulated(trace, sums)
+        result.first, result.adds_up = first_accumulated(trace, sums), True
     elif locate:
         right = [e.step for e in found if e.parameter not in wrong and e.size > 1 and e.step]
         if rate is None:
@@ -175,6 +179,7 @@ def _by_another_loss(trace: Trace, roles: Roles) -> Compared | None:
         if max(sizes, default=0) >= _TELLING and len(sizes) >= len(found.wrong):
             found = compare(trace, other)
             if found is not None and found.first is not None:
+                found.is_known_loss = True
                 return found
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ def _given(case: Case, values: list[Value], to: dict[Node, Array]) -> Value | No
         node = waiting.pop()
         value = by_node.get(node)
         if value is not None and value.of is None and value.line != values[wrong].line:
-            return value
+            return replace(value, is_proved=True)
         if value is None and node not in seen and node not in case.roles.forward:
             waiting += node.inputs
         seen.add(node)
@@ -159,7 +160,7 @@ def helper(case: Case) -> Value | None:
         # A function that is right for one layer is not at fault, but what it is given for another.
         wrong = all(not np.allclose(case.trace.value(n), to[n], rtol=1e-6, atol=1e-9) for n in to)
         if len(to) == len(nodes) and wrong and case.is_right_if(to, any_rate=True):
-            return Value(code.co_name, line, nodes[0])
+            return Value(code.co_name, line, nodes[0], is_proved=True)
     return None
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from chainrule.check.edits import Edit, Scope, Source, words
 
-__all__ = ["into_the_loop", "moved_and_added"]
+__all__ = ["into_the_loop", "moved_and_added", "refreshed"]
 
 _ZERO = re.compile(r"zeros|^[\[(]?0(\.0*)?\b|\* *0\b")
 _FARTHEST = 8
@@ -48,6 +48,7 @@ def _operators(source: Source, statement: ast.stmt) -> Iterator[Edit]:
         why = f"{name} keeps what it was in the iteration before"
         if isinstance(target, ast.Attribute | ast.Name):
             yield Edit(start, end, new, "stale", why, 1.3)
+            yield Edit(start, end, f"[...]{new}", "stale", why, 1.32)
     elif len(statement.targets) == 1:
         new = between.replace("=", "+=", 1)
         yield Edit(start, end, new, "factor", f"{name} is to be summed up, not set anew", 1.4)
@@ -166,6 +167,26 @@ def into_the_loop(source: Source, statement: ast.stmt) -> Iterator[Edit]:
                     and _alone(source, [before, loop])
                 ):
                     yield from _set_inside(source, before, loop)
+
+
+def refreshed(
+    source: Source, statement: ast.Assign, alike: Iterable[ast.Assign]
+) -> Iterator[Edit]:
+    """A result that is thrown away, given the name that it has where the same is called before."""
+    target = statement.targets[0]
+    if not isinstance(target, ast.Tuple):
+        return
+    for other in alike:
+        names = other.targets[0]
+        if not isinstance(names, ast.Tuple) or len(names.elts) != len(target.elts):
+            continue
+        for old, new in zip(target.elts, names.elts, strict=True):
+            name, own = source.of(new), source.of(old)
+            if own.startswith("_") and not name.startswith("_"):
+                start = old.lineno, old.col_offset
+                end = old.end_lineno or old.lineno, old.end_col_offset or 0
+                why = f"{name} keeps what it was before the loop"
+                yield Edit(start, end, name, "stale", why, 1.0)
 
 
 def _set_inside(source: Source, statement: ast.Assign, loop: ast.For | ast.While) -> Iterator[Edit]:

@@ -17,10 +17,10 @@ import time
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.check.edits import Edit, Source, scope_of
-from chainrule.check.moves import into_the_loop, moved_and_added
+from chainrule.check.moves import into_the_loop, moved_and_added, refreshed
 from chainrule.check.programs import Program
 from chainrule.check.rewriting import copied_alias, rewritten
 from chainrule.check.running import Watch, execute
@@ -48,6 +48,9 @@ _LOSS_CAUSES = ("one-sample-loss", "regularisation", "factor")
 _GRADIENT, _NO_GRADIENT, _NOT_SEEN = -0.6, 1.2, 1.5
 """What it costs an edit that its value is a gradient, is none that is known, or was not seen."""
 
+
+_KNOWN_CAUSE = 1.0
+"""What an edit costs less that undoes what was seen to be wrong."""
 
 _Mark = tuple[list[int], list[float]]
 Codes = dict[int, CodeType | None]
@@ -96,11 +99,18 @@ def edits_of(source: Source, suspects: Sequence[Suspect], study: Study) -> list[
             value = getattr(statement, "value", None)
             own = source.of(value) if isinstance(value, ast.expr) else ""
             edits = [replace(each, cost=each.cost + suspect.cost) for each in edits]
+            if study.compared["adds_up"]:
+                edits = [_likelier(each) if each.cause == "stale" else each for each in edits]
             place = statement.lineno, statement.col_offset
             found.append(Edits(place, own, edits, _target(source, statement, own)))
     if not any(each.is_loss for each in suspects):
         found += _aliases(source, seen)
+        found += _left_out(source, seen)
     return found
+
+
+def _likelier(edit: Edit) -> Edit:
+    return replace(edit, cost=edit.cost - _KNOWN_CAUSE)
 
 
 def _aliases(source: Source, seen: set[ast.stmt]) -> Iterator[Edits]:
@@ -112,6 +122,19 @@ def _aliases(source: Source, seen: set[ast.stmt]) -> Iterator[Edits]:
         if isinstance(statement.value, ast.Name | ast.Attribute | ast.Subscript):
             edits = [copied_alias(source, statement.value)]
             yield Edits((statement.lineno, statement.col_offset), "", edits)
+
+
+def _left_out(source: Source, seen: set[ast.stmt]) -> Iterator[Edits]:
+    """Results that are thrown away, as in ``y, _ = forward(x)``, where the same call has set them."""
+    calls: dict[str, list[ast.Assign]] = {}
+    for statement in (each for line in source.statements.values() for each in line):
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+            calls.setdefault(source.of(statement.value.func), []).append(statement)
+    for alike in calls.values():
+        for statement in dict.fromkeys(alike):
+            edits = list(refreshed(source, statement, alike))
+            if edits and statement not in seen:
+                yield Edits((statement.lineno, statement.col_offset), "", edits)
 
 
 def _target(source: Source, statement: ast.stmt, own: str) -> str:
@@ -132,7 +155,7 @@ class Probe:
 
     def __init__(self, program: Program, folder: Path, study: Study, edits: list[Edits]) -> None:
         self._program, self._folder, self._edits = program, folder, edits
-        self._exact = [mark for each in study.exact for mark in _marks(each)]
+        self._exact = _by_shape(mark for each in study.exact for mark in _marks(each))
         self._tolerance = 10 * study.tolerance
         self._ratios = study.ratios()
 
@@ -144,8 +167,10 @@ class Probe:
     def kept(self) -> list[Edit]:
         """The edits that are worth a run, the likeliest first."""
         found: list[Edit] = []
-        most = max(_MOST_OF_A_KIND // max(len(self._edits), 1), _FEWEST_OF_A_KIND)
         for i, each in enumerate(self._edits):
+            # Of the line that is the likeliest most.
+            of_all = _MOST_OF_A_KIND // max(len(self._edits), 1)
+            most = _MOST_OF_A_KIND if i == 0 else max(of_all, _FEWEST_OF_A_KIND)
             gradients: list[Edit] = []
             unseen: list[Edit] = []
             others: list[Edit] = []
@@ -160,7 +185,9 @@ class Probe:
                     None if edit.is_added else visit["own"] for visit in visits if str(k) in visit
                 ]
                 if not values:
-                    if not visits or any(visit["last"] < edit.cost for visit in visits):
+                    # What is seen of a statement may be no array, as of a tuple or an object.
+                    no_array = all(visit["own"] is None for visit in visits) and each.own
+                    if no_array or any(visit["last"] < edit.cost for visit in visits):
                         others.append(replace(edit, cost=edit.cost + _NOT_SEEN))
                     continue
                 mark = tuple(
@@ -197,7 +224,7 @@ class Probe:
     def _worth_of(self, value: _Mark | None, own: _Mark | None) -> float | None:
         if value is None:
             return None
-        factor = self._multiple(value, [own]) if own is not None else None
+        factor = self._multiple(value, _by_shape([own])) if own is not None else None
         if factor is not None and abs(factor - 1.0) <= self._tolerance:
             return None  # it changes nothing
         of_exact = self._multiple(value, self._exact)
@@ -211,21 +238,25 @@ class Probe:
         alike = own is None or _bare(own[0]) == _bare(value[0]) or not _bare(own[0])
         return _NO_GRADIENT if alike else None
 
-    def _multiple(self, value: _Mark | None, exact: Sequence[_Mark]) -> float | None:
+    def _multiple(self, value: _Mark | None, exact: Mapping[tuple[int, ...], Array]) -> float | None:
         """The factor by which a value is one of some others, but for axes of length 1."""
-        if value is None:
+        rows = None if value is None else exact.get(_bare(value[0]))
+        if value is None or rows is None:
             return None
-        shape, sums = _bare(value[0]), np.asarray(value[1])
-        for other, others in exact:
-            if _bare(other) != shape:
-                continue
-            right = np.asarray(others)
-            size = float(right @ right)
-            factor = float(sums @ right) / size if size else 0.0
-            error = float(np.linalg.norm(sums - factor * right))
-            if factor and error <= self._tolerance * abs(factor) * size**0.5:
-                return factor
-        return None
+        sums = np.asarray(value[1])
+        sizes = np.einsum("ij,ij->i", rows, rows)
+        factors = rows @ sums / np.where(sizes, sizes, 1.0)
+        errors = np.linalg.norm(sums - factors[:, None] * rows, axis=1)
+        near = (factors != 0) & (errors <= self._tolerance * np.abs(factors) * np.sqrt(sizes))
+        return float(factors[near][0]) if near.any() else None
+
+
+def _by_shape(marks: Iterable[_Mark]) -> dict[tuple[int, ...], Array]:
+    """The sums of some values, those of one shape together."""
+    found: dict[tuple[int, ...], list[list[float]]] = {}
+    for shape, sums in marks:
+        found.setdefault(_bare(shape), []).append(sums)
+    return {shape: np.asarray(rows) for shape, rows in found.items()}
 
 
 class _Probing(Watch):
@@ -350,10 +381,14 @@ def _bare(shape: Sequence[int]) -> tuple[int, ...]:
 
 def _mark(value: Array) -> _Mark:
     """A value as its shape and its sums with some weights, which add up and scale as it does."""
-    shape = _bare(value.shape)
+    return list(value.shape), (_weights(_bare(value.shape)) @ value.ravel()).tolist()
+
+
+@lru_cache(maxsize=64)
+def _weights(shape: tuple[int, ...]) -> Array:
+    """The same numbers for each shape, in every process."""
     key = zlib.crc32(repr(shape).encode())
-    weights = np.random.default_rng(key).normal(size=(_SUMS, value.size))
-    return list(value.shape), (weights @ value.ravel()).tolist()
+    return np.random.default_rng(key).normal(size=(_SUMS, math.prod(shape)))
 
 
 def _marks(exact: Array) -> list[_Mark]:

@@ -107,6 +107,11 @@ def reason(program: Program, ran: Ran, limits: Limits, ended: str) -> str:
             f"In the loop in {where}, {reason}: the program may descend another loss, which is not "
             "among the known ones, or several of its lines are wrong."
         )
+    if reason.startswith("the steps make"):
+        return (
+            f"In the loop in {where}, {reason}: that is right of a likelihood and its like, and "
+            "wrong of a loss, and its name does not tell."
+        )
     return f"The loop in {where} cannot be followed: {reason.rstrip('.')}."
 
 

@@ -63,6 +63,9 @@ class Trial:
             return None
         counts: list[int] = []
         for number, each in judged.items():
+            if each["descends"] is not None and each["descends"] == before.compared["loss"]:
+                counts.append(0)
+                continue
             names = {parameter["name"] for parameter in each["parameters"]}
             if not before.names(number) <= names or each["loss"] != before.compared["loss"]:
                 return None
@@ -240,12 +243,14 @@ class Repairing:
 class _Trying(Watch):
     """Looks at some iterations of one loop, and ends the program then."""
 
-    matches = locates = False
+    def __init__(self, program: Program, folder: Path, wanted: Wanted) -> None:
+        super().__init__(program, folder, wanted.loss, only=wanted.loop, also=wanted.iteration)
+        # By a loss that is not shown it is compared only where the first wrong line is looked for.
+        self.matches = self.locates = wanted.is_known_loss
 
 
 def _try(program: Program, folder: Path, wanted: Wanted) -> None:
-    watch = _Trying(program, folder, wanted.loss, only=wanted.loop, also=wanted.iteration)
-    execute(program, watch)
+    execute(program, _Trying(program, folder, wanted))
 
 
 def _copied(run: Any, seconds: float) -> int:
@@ -325,6 +330,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--loop", type=int, required=True)
     parser.add_argument("--line", type=int)
     parser.add_argument("--proved", action="store_true")
+    parser.add_argument("--known-loss", action="store_true")
     parser.add_argument("--iteration", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--loss")
@@ -336,9 +342,11 @@ def main(arguments: list[str] | None = None) -> None:
     limit(options.memory)
     _import_what_it_imports(program)
     search = Repairing(options.results, end)
-    found = search.repairs(
-        program, Wanted(options.loop, options.iteration, options.loss, options.line, options.proved)
-    )
+    wanted = Wanted(
+        options.loop, options.iteration, options.loss, options.line, options.proved,
+        options.known_loss,
+    )  # fmt: skip
+    found = search.repairs(program, wanted)
     found["tried"] = search.tried
     (options.results / "repairs.json").write_text(json.dumps(found), encoding="utf-8")
 

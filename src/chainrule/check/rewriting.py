@@ -53,6 +53,7 @@ def _changes(source: Source, value: ast.expr, scope: Scope, *, is_return: bool) 
             yield from orders(source, node)
             yield from _calls(source, node, scope)
             yield from _names(source, node, scope)
+            yield from _left_as_it_was(source, node)
     yield from derivatives(source, value, scope)
     if is_return:
         yield from other_derivatives(source, value, scope)
@@ -205,6 +206,23 @@ def _calls(source: Source, node: ast.expr, scope: Scope) -> Iterator[Change]:
             if isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool):
                 yield Change(keyword.value, str(not keyword.value.value),
                               "derivative-of-another", f"{keyword.arg} is wrong", 1.2)  # fmt: skip
+
+
+def _left_as_it_was(source: Source, node: ast.expr) -> Iterator[Change]:
+    """Of several new values by their names, one that is made as the others are."""
+    named: list[tuple[str, ast.expr]] = []
+    if isinstance(node, ast.Call):
+        named = [(each.arg, each.value) for each in node.keywords if each.arg]
+    elif isinstance(node, ast.Dict):
+        keys = [each.value if isinstance(each, ast.Constant) else None for each in node.keys]
+        pairs = zip(keys, node.values, strict=True)
+        named = [(key, value) for key, value in pairs if isinstance(key, str)]
+    for name, value in named:
+        for other, like in named:
+            text = re.sub(rf"(?<![A-Za-z]){re.escape(other)}\b", name, source.of(like))
+            if other != name and text != source.of(like) and isinstance(like, ast.BinOp):
+                why = f"{name} is never updated, though its gradient is there"
+                yield Change(value, text, "update", why, 0.5)
 
 
 def _names(source: Source, node: ast.expr, scope: Scope) -> Iterator[Change]:

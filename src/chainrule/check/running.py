@@ -316,12 +316,19 @@ def described(compared: Compared) -> dict[str, Any]:
         "steps": compared.steps,
         "arrays": [each.path for each in compared.parameters if each.start.size > 1],
         "uphill": compared.uphill,
+        "adds_up": compared.adds_up,
+        "known_loss": compared.is_known_loss,
         "first": None if first is None else _of_first(first),
     }
 
 
 def _of_first(first: Value) -> dict[str, Any]:
-    return {"name": first.name, "line": first.line, "should_be": first.should_be}
+    return {
+        "name": first.name,
+        "line": first.line,
+        "should_be": first.should_be,
+        "proved": first.is_proved or first.should_be is not None,
+    }
 
 
 def main(arguments: list[str] | None = None) -> None:

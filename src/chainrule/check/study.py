@@ -20,7 +20,7 @@ from chainrule.check.programs import Program
 from chainrule.check.roles import Roles, ancestors
 from chainrule.check.running import Watch, described
 from chainrule.check.updates import last_word
-from chainrule.check.values import forward_gradients, local_derivatives
+from chainrule.check.values import forward_gradients, inner_derivatives, local_derivatives
 from chainrule.graph import Node
 
 __all__ = ["Study", "Studying", "Suspect", "Wanted", "read_study"]
@@ -33,7 +33,8 @@ _LARGEST = 2**22
 class Wanted:
     """Which iteration of which loop is compared, by which loss, and the first wrong line.
 
-    ``proved`` says that the exact gradient in its place would put all right.
+    ``proved`` says that the exact gradient in its place would put all right, ``is_known_loss``
+    that the loss is a known one that the program does not show.
     """
 
     loop: int
@@ -41,6 +42,7 @@ class Wanted:
     loss: str | None
     line: int | None = None
     proved: bool = False
+    is_known_loss: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class Studying(Watch):
             return super().found(trace, roles, compared)
         exact = [array for _, array in forward_gradients(trace, roles)]
         exact += [array for _, array in local_derivatives(trace, roles)]
+        exact += inner_derivatives(trace, roles)
         kept = [array for array in exact if array.size <= _LARGEST and np.any(array)]
         found = described(compared)
         path = self.results / f"{self.looked_at}"

@@ -16,6 +16,7 @@ __all__ = [
     "Value",
     "content",
     "forward_gradients",
+    "inner_derivatives",
     "is_misused",
     "local_derivatives",
     "match_values",
@@ -30,7 +31,8 @@ class Value:
     """A value that the program has a name for, on the way to an update.
 
     ``of`` is what it is the gradient of, times ``factor``; None where it is no gradient that is
-    known. ``should_be`` is what it should be the gradient of, where that would put all right.
+    known. ``should_be`` is what it should be the gradient of, where that would put all right, and
+    ``is_proved`` says that something in its place would.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Value:
     of: str | None = None
     factor: float = 0.0
     should_be: str | None = None
+    is_proved: bool = False
 
 
 def is_misused(value: Value, usual: float) -> bool:
@@ -107,6 +110,25 @@ def _assembled(loss: Node, between: set[Node]) -> list[Node]:
     written = [node for node in order if node in between and node.primitive.name == "setitem"]
     again = {node.inputs[0] for node in written}
     return [node for node in written if node not in again and node.dtype.kind == "f"]
+
+
+def inner_derivatives(trace: Trace, roles: Roles) -> list[Array]:
+    """The derivatives of named activations by pre-activations that have no name, such as X @ W + b."""
+    found: list[Array] = []
+    for output in trace.log:
+        if output not in roles.forward or not output.name or output.size == 1:
+            continue
+        below = ancestors([output]) - {output}
+        sums = [node for node in trace.log if node in below and _is_pre_activation(node, output)]
+        for inner in sums[-1:]:
+            (gradient,) = gradients_of(output, [inner])
+            found.append(trace.value(gradient))
+    return found
+
+
+def _is_pre_activation(node: Node, output: Node) -> bool:
+    is_sum = node.primitive.name == "add" and node.shape == output.shape
+    return is_sum and any(each.primitive.name == "matmul" for each in node.inputs)
 
 
 def local_derivatives(trace: Trace, roles: Roles) -> list[tuple[str, Array]]:
