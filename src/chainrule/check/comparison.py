@@ -12,8 +12,8 @@ from chainrule.check.accumulation import accumulated
 from chainrule.check.apart import climbing, first_apart
 from chainrule.check.case import Case
 from chainrule.check.culprits import culprit, first_accumulated, helper, repeated
-from chainrule.check.iteration import Trace
 from chainrule.check.growth import is_to_grow, may_be_to_grow
+from chainrule.check.iteration import Trace
 from chainrule.check.losses import Known, is_of_fewer, known_losses
 from chainrule.check.multiples import is_likely, is_same, multiple
 from chainrule.check.omissions import never_updated

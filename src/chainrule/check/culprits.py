@@ -21,6 +21,8 @@ __all__ = ["culprit", "first_accumulated", "helper", "repeated"]
 Array = NDArray[Any]
 _MOST_CALLS = 50
 """A function that is called more often in an iteration is not tried."""
+
+
 def culprit(case: Case) -> Value | None:
     """The first value which, were it the gradient of the right thing, would put all right after it.
 
@@ -48,8 +50,8 @@ def culprit(case: Case) -> Value | None:
         for name, to in (*own, *others):
             if _is_close(to, array):
                 continue
-            # A right value may only have to be another's gradient, not a multiple of its own, unless
-            # a penalty is to be of the same size.
+            # A right value may only have to be another's gradient, not a multiple of its own; but
+            # where a penalty has another factor than the gradient, it may.
             if not penalised and is_usual(case, value) and multiple(to, array, 1e-6) is not None:
                 continue
             if case.is_right_if({value.node: to}, any_rate=True):

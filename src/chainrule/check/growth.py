@@ -23,5 +23,5 @@ def is_to_grow(name: str) -> bool:
 
 
 def may_be_to_grow(name: str, value: float) -> bool:
-    """Whether it cannot be told that smaller is better: a log-likelihood by any name is negative."""
+    """Whether it cannot be told that smaller is better: a log-likelihood is negative."""
     return value < 0 and not _SHRINKS.search(name)

@@ -169,9 +169,7 @@ def into_the_loop(source: Source, statement: ast.stmt) -> Iterator[Edit]:
                     yield from _set_inside(source, before, loop)
 
 
-def refreshed(
-    source: Source, statement: ast.Assign, alike: Iterable[ast.Assign]
-) -> Iterator[Edit]:
+def refreshed(source: Source, statement: ast.Assign, alike: Iterable[ast.Assign]) -> Iterator[Edit]:
     """A result that is thrown away, given the name that it has where the same is called before."""
     target = statement.targets[0]
     if not isinstance(target, ast.Tuple):

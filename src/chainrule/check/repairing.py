@@ -32,8 +32,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.check.candidates import edits_of
 from chainrule.check.edits import Edit, Source
-from chainrule.check.probing import Probe, edits_of
+from chainrule.check.probing import Probe
 from chainrule.check.programs import Program, load_program
 from chainrule.check.running import Watch, execute, limit
 from chainrule.check.study import Study, Studying, Suspect, Wanted, read_study

@@ -113,7 +113,7 @@ def _assembled(loss: Node, between: set[Node]) -> list[Node]:
 
 
 def inner_derivatives(trace: Trace, roles: Roles) -> list[Array]:
-    """The derivatives of named activations by pre-activations that have no name, such as X @ W + b."""
+    """The derivatives of named activations by what goes into them without a name: X @ W + b."""
     found: list[Array] = []
     for output in trace.log:
         if output not in roles.forward or not output.name or output.size == 1:
