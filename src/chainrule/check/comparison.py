@@ -202,14 +202,17 @@ def _wrong(
 ) -> list[Parameter]:
     """The parameters whose updates are not made of the gradient times the factor, or not alone.
 
-    ``usual`` is the factor between their steps and gradients, and ``bare`` are without a rate.
+    ``usual`` is the factor between their steps and gradients, where they have no rate of their own,
+    and ``bare`` are without a rate.
     """
     single = all(each.size == 1 for each in found)
+    rates = {each.rate for each in found if usual is not None and is_same(each.step, usual)}
+    by_own = [each for each in found if each.rate is not None and each.rate not in rates]
     return [
         each.parameter
         for each, old in zip(found, sums, strict=True)
         if not each.has(factor)
-        or each.is_off(usual, single=single)
+        or (each not in by_own and each.is_off(usual, single=single))
         or each.penalised
         or each in bare
         or old is not None
