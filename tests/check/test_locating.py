@@ -11,7 +11,7 @@ from chainrule.check import Check, check_program
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a check copies its process")
 
-NET = """import numpy as np
+NET: str = """import numpy as np
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(12, 3)), rng.uniform(size=(12, 2))
 W1, b1 = rng.normal(size=(3, 4)), np.zeros(4)
@@ -60,7 +60,7 @@ def checked(folder: Path, *changes: tuple[str, str], text: str = NET) -> Check:
 )
 def test_the_changed_line_is_the_first_wrong_one(tmp_path: Path, old: str, new: str) -> None:
     check = checked(tmp_path, (old, new))
-    line = 1 + NET.split("\n").index(f"    {old}")
+    line = 1 + [each.strip() for each in NET.split("\n")].index(old)
     assert check.verdict == "wrong"
     assert check.first is not None
     assert check.first.place.line == line
