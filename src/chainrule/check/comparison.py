@@ -232,6 +232,11 @@ def _explain(case: Case, result: Compared) -> None:
             result.first = value_of_loss(case.trace, case.roles, known)
         elif known is not None:
             result.verdict, result.descends = "not this loss", known.name
+            found = _updates_of(case.trace, case.roles, known)
+            result.errors = {
+                each.parameter.path: each.error(case.trace, 1.0, None, is_wrong=False)
+                for each in found
+            }
         if known is not None:
             return
     if likely:
@@ -253,16 +258,21 @@ def value_of_loss(trace: Trace, roles: Roles, known: Known) -> Value | None:
     return None
 
 
+def _updates_of(trace: Trace, roles: Roles, known: Known) -> list[Update]:
+    """The updates as they are by a known loss, where its gradient is not 0."""
+    of_state = trace.after(roles.state)
+    gradients = gradients_of(known.loss, [each.start for each in roles.parameters])
+    return [
+        Update(trace, each, trace.value(gradient), of_state)
+        for each, gradient in zip(roles.parameters, gradients, strict=True)
+        if np.any(trace.value(gradient))
+    ]
+
+
 def _descended(trace: Trace, roles: Roles) -> Known | None:
     """The known loss that every update is made of the gradient of, or None."""
-    of_state = trace.after(roles.state)
     for known in known_losses(trace, roles):
-        gradients = gradients_of(known.loss, [each.start for each in roles.parameters])
-        found = [
-            Update(trace, each, trace.value(gradient), of_state)
-            for each, gradient in zip(roles.parameters, gradients, strict=True)
-            if np.any(trace.value(gradient))
-        ]
+        found = _updates_of(trace, roles, known)
         if not any(each.size > 1 for each in found):
             continue
         reached = {each.parameter.path for each in found}

@@ -64,12 +64,14 @@ class Trial:
             return None
         counts: list[int] = []
         for number, each in judged.items():
-            if each["descends"] is not None and each["descends"] == before.compared["loss"]:
+            names = {parameter["name"] for parameter in each["parameters"]}
+            by_another = each["descends"] is not None
+            loss = each["descends"] if by_another else each["loss"]
+            if not before.names(number) <= names or loss != before.compared["loss"]:
+                return None
+            if by_another:  # every update is made of that loss's gradient
                 counts.append(0)
                 continue
-            names = {parameter["name"] for parameter in each["parameters"]}
-            if not before.names(number) <= names or each["loss"] != before.compared["loss"]:
-                return None
             wrong = sum(not parameter["right"] for parameter in each["parameters"])
             same = before.found[number] if number in before.judged else before.compared
             uneven = _is_uneven(each, same)

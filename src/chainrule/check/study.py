@@ -117,7 +117,7 @@ class Studying(Watch):
     def __init__(self, program: Program, results: Path, wanted: Wanted) -> None:
         super().__init__(program, results, wanted.loss, only=wanted.loop, also=wanted.iteration)
         self._line, self._proved = wanted.line, wanted.proved
-        self.locates = wanted.line is None
+        self.locates = wanted.line is None or wanted.is_known_loss
 
     def found(self, trace: Trace, roles: Roles, compared: Compared | None) -> dict[str, Any]:
         """The comparison, and for its own iteration the study."""
