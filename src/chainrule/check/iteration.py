@@ -203,6 +203,22 @@ def _follow_mathematics(frame: FrameType) -> None:
                 names[name] = pairs[value]
         names.setdefault("float", _Float)
         walked = walked.f_back
+    _follow_vectorised(pairs)
+
+
+def _follow_vectorised(pairs: Mapping[Any, Callable[..., Any]]) -> None:
+    """Let `np.vectorize` of such a function take traced arrays; this process is a copy."""
+    whole = {id(each): each for each in pairs.values()}
+    whole |= {id(plain): each for plain, each in pairs.items()}
+    as_it_is = np.vectorize.__call__
+
+    def call(self: Any, *arrays: Any, **more: Any) -> Any:
+        known = whole.get(id(self.pyfunc))
+        if known is not None and not more and any(is_traced(each) for each in arrays):
+            return known(*arrays)
+        return as_it_is(self, *arrays, **more)
+
+    np.vectorize.__call__ = call
 
 
 class _FloatKind(type):
@@ -228,7 +244,14 @@ def _either(plain: Callable[..., Any], ufunc: Any) -> Callable[..., Any]:
     return function
 
 
-_UFUNCS = {
+def _erf(x: Any) -> Any:
+    from scipy.special import erf  # here, as few programs have one
+
+    return erf(x)
+
+
+_UFUNCS: dict[str, Callable[..., Any]] = {
+    "erf": _erf,
     "exp": np.exp,
     "log": np.log,
     "log1p": np.log1p,
