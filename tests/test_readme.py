@@ -47,3 +47,18 @@ def test_explain_prints_what_the_readme_shows():
     result = subprocess.run(command, capture_output=True, encoding="utf-8")
     assert result.returncode == 0, result.stderr
     assert result.stdout == shown('chainrule explain xor --epoch 731 --why "W1[0,1]"')
+
+
+def test_sweep_prints_what_the_readme_shows(tmp_path):
+    program = Path(sys.executable).with_name("chainrule")
+    command = "chainrule sweep xor --seeds 4000 --hidden 2,3"
+    arguments = [program, *command.split()[1:]]
+    result = subprocess.run(arguments, capture_output=True, encoding="utf-8", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+    def steady(text: str) -> str:
+        """Without the lines that only a slow machine prints, as it shows how far it is."""
+        lines = without_times(text).splitlines()
+        return "\n".join(line for line in lines if " left" not in line)
+
+    assert steady(result.stdout) == steady(shown(command))
