@@ -342,7 +342,8 @@ def test_a_folder_with_a_broken_file(tmp_path):
     (tmp_path / ".hidden").mkdir()
     program(tmp_path / ".hidden", RIGHT, "d.py")
     result = call(tmp_path)
-    assert result.exit_code == 2
+    assert result.exit_code == 1  # one is wrong, which says more than that one cannot be read
+    assert call(tmp_path / "a.py", tmp_path / "b.py").exit_code == 2
     lines = result.stdout.splitlines()
     assert [line[0] for line in lines[:3]] == ["✓", "?", "✗"]
     assert "Python cannot read it" in lines[1]
@@ -363,7 +364,9 @@ def test_a_notebook_with_magics(tmp_path):
 def test_refusals_are_one_message(tmp_path):
     path = program(tmp_path, RIGHT)
     (tmp_path / "empty").mkdir()
-    for arguments in ([tmp_path / "none.py"], [tmp_path / "empty"], [path, "--timeout=0"], []):
+    refused = (["--timeout=0"], ["--repair-time=nan"], ["--fix="], [f"--fix={tmp_path}/no/x.py"])
+    wrong = ([path, *each] for each in refused)
+    for arguments in ([tmp_path / "none.py"], [tmp_path / "empty"], *wrong, []):
         result = call(*arguments)
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.startswith("Error: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import threading
@@ -73,6 +74,10 @@ def run_check(
     """Check programs; one is shown by its lines, several in a table."""
     if html is not None:
         check_page_file(html)
+    if not 0 <= repair_time < math.inf:
+        raise SettingError(
+            f"repair_time={repair_time} is out of range: it takes 0 seconds or more."
+        )
     paths = list(_paths(programs))
     alone = len(programs) == 1 and not programs[0].is_dir()
     how = _How(loss, timeout, repair_time)
@@ -100,7 +105,8 @@ def run_check(
     else:
         output.print(f"\n{counts(checks)}")
     _write_page(checks, html, as_json)
-    sys.exit(max(check.exit_code for check in checks))
+    codes = {check.exit_code for check in checks}
+    sys.exit(1 if 1 in codes else max(codes))  # that one is wrong says more than that one is unread
 
 
 def _paths(programs: Sequence[Path]) -> Iterator[Path]:

@@ -119,7 +119,7 @@ def show(model: Path, as_json: bool) -> None:
 
     The program runs in a copy of its folder, with 4 GiB of memory at most; what it prints is not
     shown. Exit code: 0 where the gradients are right, also where all of them have one factor or
-    sign; 1 where they are wrong; 2 where that cannot be told; of several programs, the largest.
+    sign; 1 where they are wrong; 2 where that cannot be told. Of several it is 1 where one is.
     """,
 )
 @click.argument("programs", type=_PATH, nargs=-1, required=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,8 @@ class Fix:
         self._program, self._file, self._in_place = program, file, in_place
         if file is None:
             return
+        if file.is_dir():
+            raise DataError(f"{file} is a folder: name a file in it to write to.")
         if file.exists() and file.samefile(program):
             raise DataError(f"{file} is the program itself: --in-place writes into it.")
         if file.exists():
@@ -84,6 +87,8 @@ class Fix:
             raise DataError(f"{file} is to end in {kinds[0]}, or in .diff or .patch for a diff.")
         if not file.absolute().parent.is_dir():
             raise DataError(f"There is no folder {file.parent} to write {file.name} to.")
+        if not os.access(file.absolute().parent, os.W_OK):
+            raise DataError(f"The folder {file.parent} cannot be written to: name another place.")
 
     def write(self, check: Check) -> str:
         """Write it; what to say of that, "" where nothing was asked for."""
