@@ -4,8 +4,11 @@ import sklearn.neural_network
 
 from chainrule.estimators import MLPClassifier, MLPRegressor
 
-sklearn.neural_network.MLPClassifier = MLPClassifier
-sklearn.neural_network.MLPRegressor = MLPRegressor
+
+def pytest_configure(config):
+    """Put them in place; only where this is loaded as a plugin, not where it is imported."""
+    sklearn.neural_network.MLPClassifier = MLPClassifier
+    sklearn.neural_network.MLPRegressor = MLPRegressor
 
 
 def pytest_collection_modifyitems(items):

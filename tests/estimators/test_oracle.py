@@ -18,6 +18,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
 
 
+def test_theirs_are_theirs():
+    assert theirs.MLPClassifier.__module__.startswith("sklearn.")
+    assert theirs.MLPRegressor.__module__.startswith("sklearn.")
+
+
 def pair(name, X, y, weight=None, **settings):
     """The two estimators, fitted alike."""
     models = []

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Sequence
@@ -41,22 +42,30 @@ class OptimizerState:
 
     name: str
     settings: dict[str, Any]
-    learning_rate: float
+    rate: float
     memory: Any
     updates: int = 0
     own: Optimizer | None = None
 
     @classmethod
-    def of(cls, optimizer: Optimizer, learning_rate: float, parameters: Parameters) -> Self:
+    def of(cls, optimizer: Optimizer, rate: float, parameters: Parameters) -> Self:
         """The state before the first update."""
         memory = optimizer.initialize(parameters)
         own = optimizer if optimizer.own else None
-        return cls(optimizer.name, dict(optimizer.settings), learning_rate, memory, own=own)
+        return cls(optimizer.name, dict(optimizer.settings), rate, memory, own=own)
 
     @property
     def optimizer(self) -> Optimizer:
         """The optimiser itself."""
         return self.own or OPTIMIZERS[self.name](**self.settings)
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the last update; with Adam's two corrections, as scikit-learn has it."""
+        if self.name != "adam" or not self.updates:
+            return self.rate
+        first, second = (1 - self.settings[name] ** self.updates for name in ("beta1", "beta2"))
+        return self.rate * math.sqrt(second) / first
 
 
 class Descent:
@@ -160,7 +169,7 @@ class Descent:
     def _rates(self, epochs: int) -> NDArray[np.float64]:
         """The learning rate of each epoch, as it is known before."""
         model, state = self.model, self.state
-        rates = np.full(epochs, state.learning_rate)
+        rates = np.full(epochs, state.rate)
         if model.solver == "sgd" and model.learning_rate == "invscaling":
             for i in range(1, epochs):
                 rates[i] = self._scaled(model.t_ + i * self.n)
@@ -237,7 +246,7 @@ class Descent:
         else:
             self._note_score(score())
         if model.solver == "sgd" and model.learning_rate == "invscaling":
-            self.state.learning_rate = self._scaled(model.t_)
+            self.state.rate = self._scaled(model.t_)
         if model._no_improvement_count <= model.n_iter_no_change:
             return False, False
         what = "Training loss" if score is None else "Validation score"
@@ -273,11 +282,11 @@ class Descent:
         model, state = self.model, self.state
         stops, what = True, "Stopping."
         if model.solver == "sgd" and model.learning_rate == "adaptive":
-            if state.learning_rate <= 1e-6:
+            if state.rate <= 1e-6:
                 what = "Learning rate too small. Stopping."
             else:
-                state.learning_rate /= 5.0
-                stops, what = False, f"Setting learning rate to {state.learning_rate:f}"
+                state.rate /= 5.0
+                stops, what = False, f"Setting learning rate to {state.rate:f}"
         if model.verbose:
             print(f"{message} {what}")
         return stops
