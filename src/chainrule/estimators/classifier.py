@@ -9,26 +9,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from chainrule.estimators.parameters import ACCEPTED, CLASSIFIER_LOSSES
 from chainrule.estimators.perceptron import Perceptron
+from chainrule.networks import loss as choose_loss
+from chainrule.networks.losses import Loss
 
 __all__ = ["MLPClassifier"]
 
 Array = NDArray[Any]
+_PROBABILITIES = ("softmax", "logistic")
 
 
 class MLPClassifier(ClassifierMixin, Perceptron):
     """A multi-layer perceptron that classifies, in place of scikit-learn's of the same name."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **ACCEPTED,
+        "loss": CLASSIFIER_LOSSES,
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
+
+    class_weight: Any
 
     def __init__(
         self,
@@ -56,38 +70,43 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         epsilon: float = 1e-8,
         n_iter_no_change: Any = 10,
         max_fun: int = 15000,
+        l1: float = 0.0,
+        dropout: Any = 0.0,
+        callbacks: Any = None,
+        max_time: float | None = None,
+        restore_best_weights: bool = False,
+        progress_bar: bool = False,
+        loss: Any = "log_loss",
+        class_weight: Any = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
+        self._keep_parameters(locals())
 
-    def _loss(self) -> Any:
-        return "log_loss"
+    def _chosen_loss(self) -> str | Loss:
+        # scikit-learn's other losses are of regression, and take the output for granted.
+        return self.loss if self.loss == "log_loss" else choose_loss(self.loss)
 
     def _out_activation(self) -> str:
-        return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
+        several = self._label_binarizer.y_type_ == "multiclass"
+        loss = self._chosen_loss()
+        if isinstance(loss, Loss) and loss.name == "categorical_cross_entropy" and not several:
+            raise ValueError(
+                "loss='categorical_cross_entropy' is of three classes or more, and "
+                f"{self._label_binarizer.y_type_} targets are each 0 or 1: use loss='log_loss'."
+            )
+        if isinstance(loss, Loss) and loss.outputs and "softmax" not in loss.outputs:
+            return "logistic" if "sigmoid" in loss.outputs else "identity"
+        return "softmax" if several else "logistic"
 
     def _checked(self, X: Any, y: Any, *, incremental: bool, reset: bool) -> tuple[Any, Any]:
+        X, y = self._validated(X, y, reset=reset)
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        else:
+            self._check_classes(unique_labels(y))
+        return X, y
+
+    def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         X, y = validate_data(
             self,
             X,
@@ -99,12 +118,22 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
-            self.classes_ = self._label_binarizer.classes_
-        else:
-            self._check_classes(unique_labels(y))
-        return X, self._label_binarizer.transform(y).astype(bool)
+        return X, y
+
+    def _checked_pair(self, X: Any, y: Any) -> tuple[Any, Any]:
+        X, y = self._validated(X, y, reset=False)
+        unknown = np.setdiff1d(unique_labels(y), self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"The validation targets have the classes {unknown}, which are not among those of "
+                f"the training targets, {self.classes_}."
+            )
+        return X, y
+
+    def _encoded(self, y: Any) -> Array:
+        encoded: Any = self._label_binarizer.transform(y)
+        encoded = encoded.toarray() if hasattr(encoded, "toarray") else encoded
+        return encoded.astype(bool)
 
     def _check_classes(self, found: Array) -> None:
         """Raise ValueError for classes other than those of the calls before."""
@@ -119,10 +148,31 @@ class MLPClassifier(ClassifierMixin, Perceptron):
                 f"'y' has {found}."
             )
 
+    def _class_weights(self, y: Array, *, incremental: bool) -> Array | None:
+        if self.class_weight is None:
+            return None
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' counts the classes of all samples, which partial_fit does "
+                "not have. Pass a dict such as {0: 1.0, 1: 5.0}, for which "
+                "sklearn.utils.class_weight.compute_class_weight helps."
+            )
+        return compute_sample_weight(self.class_weight, y)
+
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: Any = None,
+        coef_init: Any = None,
+        intercept_init: Any = None,
+    ) -> Any:
         """Learn weights from samples X (n, features) and their classes y."""
-        return self._fit(X, y, sample_weight)
+        start = coef_init, intercept_init
+        return self._fit(X, y, sample_weight, validation_data=validation_data, start=start)
 
     @available_if(lambda model: model._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
@@ -138,26 +188,40 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         check_is_fitted(self)
         outputs = self._outputs(self._checked_inputs(X))
         outputs = outputs.ravel() if self.n_outputs_ == 1 else outputs
-        predicted: Any = self._label_binarizer.inverse_transform(outputs)
+        predicted: Any = self._label_binarizer.inverse_transform(outputs, self._threshold)
         return predicted
 
+    @property
+    def _threshold(self) -> float:
+        """The output between one class and the other."""
+        return 0.0 if self.out_activation_ == "identity" else 0.5
+
+    def _has_probabilities(self) -> bool:
+        if getattr(self, "out_activation_", "logistic") not in _PROBABILITIES:
+            raise AttributeError(
+                f"With loss={self.loss!r} the outputs are no probabilities: use predict, or "
+                "loss='log_loss'."
+            )
+        return True
+
+    @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class for each row of X, in the order of ``classes_``."""
         check_is_fitted(self)
         outputs = self._outputs(self._checked_inputs(X))
         return np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
 
+    @available_if(_has_probabilities)
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithms of `predict_proba`."""
         return np.log(self.predict_proba(X))
 
-    def _validation_score(self, X: Any, y: Array, weight: Array | None) -> float:
+    def _score_of(self, outputs: Array, y: Array, weight: Array | None) -> float:
         """The share of samples that are classified rightly."""
-        outputs = self._outputs(X)
-        if self.out_activation_ == "softmax":
+        if self._label_binarizer.y_type_ == "multiclass":
             right = outputs.argmax(axis=1) == y.argmax(axis=1)
         else:
-            right = ((outputs > 0.5) == y).all(axis=1)
+            right = ((outputs > self._threshold) == y).all(axis=1)
         return float(np.average(right, weights=weight))
 
     def __sklearn_tags__(self) -> Any:

@@ -6,6 +6,7 @@ The same ``random_state`` gives the same numbers as there, so they come from the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +21,7 @@ Array = NDArray[Any]
 def initial_weights(
     rng: np.random.RandomState,
     widths: list[int],
-    activations: tuple[str, ...],
+    activations: Sequence[Any],
     dtype: np.dtype[Any],
 ) -> tuple[list[Array], list[Array]]:
     """Weights and biases of each layer, uniform in ±√(f / (fan in + fan out)).
@@ -41,40 +42,48 @@ def initial_weights(
 class Orders:
     """The order of the samples in each epoch, drawn a few epochs ahead.
 
-    Each epoch shuffles the order of the one before. Epochs that are drawn but not used can be given
-    back, so that a generator of the user's ends where scikit-learn would have left it.
+    Each epoch shuffles the order of the one before. Epochs that are drawn but not used are given
+    back, and used next. A generator of the user's (``shared``) is left at the end where
+    scikit-learn would have left it.
 
     >>> orders = Orders(np.random.RandomState(0), 4, shuffle=True)
     >>> first = orders.draw(2)
     >>> orders.keep(1)
-    >>> (orders.draw(1) == first[1:]).all()
-    np.True_
+    >>> bool((orders.draw(1) == first[1:]).all())
+    True
     """
 
-    def __init__(self, rng: np.random.RandomState, n: int, *, shuffle: bool) -> None:
-        self._rng, self._shuffle = rng, shuffle
-        self._order = np.arange(n)
-        self._ahead: list[tuple[NDArray[np.int64], Any]] = []
+    def __init__(
+        self, rng: np.random.RandomState, n: int, *, shuffle: bool, shared: bool = True
+    ) -> None:
+        self._rng, self._shuffle, self._shared = rng, shuffle, shared and shuffle
+        self._newest = np.arange(n)
+        self._pending: list[tuple[NDArray[np.int64], Any]] = []
+        self._taken: list[tuple[NDArray[np.int64], Any]] = []
+        self._state = self._now()
 
     def draw(self, epochs: int) -> NDArray[np.int64]:
         """The orders of the next epochs, (epochs, n)."""
-        self._ahead = [(self._order, self._state())]
-        if not self._shuffle:
-            return np.tile(self._order, (epochs, 1))
-        orders = np.empty((epochs, len(self._order)), np.int64)
-        for i in range(epochs):
-            indices = np.arange(len(self._order))
-            self._rng.shuffle(indices)
-            self._order = np.take(self._order, indices, out=orders[i])
-            if epochs > 1:
-                self._ahead.append((self._order, self._state()))
-        return orders
+        while len(self._pending) < epochs:
+            if self._shuffle:
+                indices = np.arange(len(self._newest))
+                self._rng.shuffle(indices)
+                self._newest = self._newest[indices]
+            self._pending.append((self._newest, self._now()))
+        self._taken, self._pending = self._pending[:epochs], self._pending[epochs:]
+        return np.stack([order for order, _ in self._taken])
 
     def keep(self, epochs: int) -> None:
-        """Take back all but the first of the epochs drawn last."""
-        if self._shuffle and epochs < len(self._ahead) - 1:
-            self._order, state = self._ahead[epochs]
-            self._rng.set_state(state)
+        """Give back all but the first of the epochs drawn last."""
+        self._pending = self._taken[epochs:] + self._pending
+        if epochs:
+            self._state = self._taken[epochs - 1][1]
 
-    def _state(self) -> Any:
-        return self._rng.get_state(legacy=False) if self._shuffle else None
+    def finish(self) -> None:
+        """Put a shared generator back to where the last epoch that was kept left it."""
+        if self._shared and self._pending:
+            self._rng.set_state(self._state)
+            self._pending = []
+
+    def _now(self) -> Any:
+        return self._rng.get_state(legacy=False) if self._shared else None

@@ -33,7 +33,7 @@ from chainrule.simplification import simplify_graph
 from chainrule.tracer import named, special, trace
 from chainrule.training.optimizers import Optimizer
 
-__all__ = ["Batch", "Formulation", "Parameters", "Penalties"]
+__all__ = ["ENTRIES", "Batch", "Formulation", "Parameters", "Penalties"]
 
 Array = NDArray[Any]
 
@@ -114,7 +114,7 @@ class Formulation:
             minimised = reported = self.loss(output, y, weight)
         else:
             minimised, reported = (
-                _mean(entries, weight) for entries in _LOSSES[self.loss](z, y, self.output.name)
+                _mean(entries, weight) for entries in ENTRIES[self.loss](z, y, self.output.name)
             )
         count: Any = z.shape[0] if weight is None else np.sum(weight)
         penalty = self._penalty(parameters, penalties)
@@ -209,8 +209,9 @@ def _poisson(z: Any, y: Any, output: str) -> tuple[Any, Any]:
     return deviance, deviance
 
 
-_LOSSES: dict[str, Callable[[Any, Any, str], tuple[Any, Any]]] = {
+ENTRIES: dict[str, Callable[[Any, Any, str], tuple[Any, Any]]] = {
     "log_loss": _log_loss,
     "squared_error": _squared_error,
     "poisson": _poisson,
 }
+"""The losses of each sample, minimised and reported, of pre-activations and targets."""

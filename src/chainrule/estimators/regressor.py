@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from chainrule.estimators.parameters import ACCEPTED
+from chainrule.estimators.choosing import chosen_loss
+from chainrule.estimators.parameters import ACCEPTED, REGRESSOR_LOSSES
 from chainrule.estimators.perceptron import Perceptron
+from chainrule.networks.losses import Loss
 
 __all__ = ["MLPRegressor"]
 
@@ -33,8 +36,11 @@ class MLPRegressor(RegressorMixin, Perceptron):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **ACCEPTED,
-        "loss": [StrOptions({"squared_error", "poisson"})],
+        "loss": REGRESSOR_LOSSES,
+        "quantile": [Interval(Real, 0, 1, closed="neither"), None],
     }
+
+    quantile: Any
 
     def __init__(
         self,
@@ -63,34 +69,24 @@ class MLPRegressor(RegressorMixin, Perceptron):
         epsilon: float = 1e-8,
         n_iter_no_change: Any = 10,
         max_fun: int = 15000,
+        l1: float = 0.0,
+        dropout: Any = 0.0,
+        callbacks: Any = None,
+        max_time: float | None = None,
+        restore_best_weights: bool = False,
+        progress_bar: bool = False,
+        quantile: float | None = None,
     ) -> None:
-        self.loss = loss
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
+        self._keep_parameters(locals())
+
+    def _chosen_loss(self) -> str | Loss:
+        return chosen_loss(self.loss, self.quantile)
 
     def _out_activation(self) -> str:
-        return "exp" if self.loss == "poisson" else "identity"
+        loss = self._chosen_loss()
+        if isinstance(loss, Loss):
+            return loss.output
+        return "exp" if loss == "poisson" else "identity"
 
     def _checked(self, X: Any, y: Any, *, incremental: bool, reset: bool) -> tuple[Any, Any]:
         X, y = validate_data(
@@ -107,10 +103,26 @@ class MLPRegressor(RegressorMixin, Perceptron):
             y = column_or_1d(y, warn=True)
         return X, y
 
+    def _checked_pair(self, X: Any, y: Any) -> tuple[Any, Any]:
+        return self._checked(X, y, incremental=False, reset=False)
+
+    def _encoded(self, y: Any) -> Array:
+        return y.reshape(-1, 1) if y.ndim == 1 else y
+
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: Any = None,
+        coef_init: Any = None,
+        intercept_init: Any = None,
+    ) -> Any:
         """Learn weights from samples X (n, features) and their targets y."""
-        return self._fit(X, y, sample_weight)
+        start = coef_init, intercept_init
+        return self._fit(X, y, sample_weight, validation_data=validation_data, start=start)
 
     @available_if(lambda model: model._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
@@ -121,14 +133,11 @@ class MLPRegressor(RegressorMixin, Perceptron):
     def predict(self, X: Any) -> Array:
         """The predicted target of each row of X."""
         check_is_fitted(self)
-        return self._shaped(self._outputs(self._checked_inputs(X)))
-
-    def _shaped(self, outputs: Array) -> Array:
+        outputs = self._outputs(self._checked_inputs(X))
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
-    def _validation_score(self, X: Any, y: Array, weight: Array | None) -> float:
+    def _score_of(self, outputs: Array, y: Array, weight: Array | None) -> float:
         """The coefficient of determination, or nan where a prediction is not finite."""
-        outputs = self._outputs(X)
         if not np.isfinite(outputs).all():
             return float("nan")
-        return r2_score(y, outputs, sample_weight=weight)
+        return float(r2_score(y, outputs, sample_weight=weight))

@@ -1,0 +1,125 @@
+"""The samples of a run, as native steps take them: arrays, and the rows of each step."""
+
+# SciPy's sparse arrays have no common type.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from chainrule.estimators.formulation import Batch
+
+__all__ = ["Samples"]
+
+Array = NDArray[Any]
+_LARGEST_PADDED = 1 << 23
+"""How many bytes of samples are copied at most to make all batches of one size."""
+_WASTE = 0.1
+_GATHERED = 1 << 25
+"""How many bytes of rows are made ready together, where they are not in memory as they are used."""
+
+
+class Samples:
+    """Samples in batches of ``size``; ``dropout`` has the rate of each hidden layer.
+
+    Where ``n`` is no multiple of the size, the last batch is smaller, which takes other code and a
+    call of its own. With ``pads``, where it costs little, it is filled up with samples of weight 0
+    instead.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        y: Array,
+        weight: Array | None,
+        size: int,
+        *,
+        pads: bool = True,
+        dropout: Sequence[float] = (),
+        widths: Sequence[int] = (),
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        dtype = X.dtype
+        self.n, self.size = int(X.shape[0]), size
+        self.steps = -(-self.n // size)
+        self.sparse = issparse(X)
+        self._X: Any = X.tocsr() if self.sparse else np.ascontiguousarray(X)
+        self._y = np.ascontiguousarray(y, dtype)
+        self._weight = None if weight is None else np.ascontiguousarray(weight, dtype)
+        self._dropout, self._widths, self._rng = tuple(dropout), tuple(widths), rng
+        self._drops = any(rate > 0 for rate in self._dropout)
+        self.gathers = self.sparse or self._drops
+        missing = self.steps * size - self.n
+        self.even = not missing
+        small = not self.gathers and self._X.nbytes <= _LARGEST_PADDED
+        if pads and missing and small and missing <= _WASTE * self.n:
+            self._pad()
+
+    @property
+    def whole(self) -> bool:
+        """Whether each step takes all samples, in whatever order."""
+        return self.size == self.n and not self.gathers
+
+    def _pad(self) -> None:
+        """Put another sample behind the last, of weight 0, for the last batch to be filled with."""
+        weight = np.ones(self.n, self._y.dtype) if self._weight is None else self._weight
+        self._weight = np.append(weight, weight.dtype.type(0))
+        self._X = np.concatenate([self._X, self._X[-1:]])
+        self._y = np.concatenate([self._y, self._y[-1:]])
+        self.even = True
+
+    def padded(self, orders: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of all steps of some epochs, the last batch of each filled up."""
+        missing = self.steps * self.size - self.n
+        if not missing:
+            return orders.reshape(-1)
+        filled = np.full((len(orders), self.n + missing), self.n)
+        filled[:, : self.n] = orders
+        return filled.reshape(-1)
+
+    def check_weights(self, orders: NDArray[np.int64]) -> None:
+        """Raise ZeroDivisionError where the samples of a batch have no weight, as NumPy does."""
+        if self._weight is None:
+            return
+        sums = np.add.reduceat(self._weight[orders], np.arange(0, self.n, self.size), axis=1)
+        if not sums.all():
+            raise ZeroDivisionError(
+                "Weights sum to zero, can't be normalized: all samples of a batch have weight 0. "
+                "Leave such samples out, or use larger batches."
+            )
+
+    def parts(
+        self, order: NDArray[np.int64], rows: int
+    ) -> Iterator[tuple[slice, Batch, NDArray[np.int64]]]:
+        """Steps of so many rows each: which they are, the arrays, and their rows in them."""
+        steps = len(order) // rows
+        if not self.gathers:
+            yield slice(0, steps), Batch(self._X, self._y, self._weight), order
+            return
+        width = self._X.shape[1] + (sum(self._widths) if self._drops else 0)
+        together = max(1, _GATHERED // (rows * width * self._y.dtype.itemsize))
+        for start in range(0, steps, together):
+            some = slice(start, min(start + together, steps))
+            used = order[some.start * rows : some.stop * rows]
+            yield some, self._gathered(used), np.arange(len(used))
+
+    def _gathered(self, rows: NDArray[np.int64]) -> Batch:
+        """Rows in their order, dense, with masks that drop hidden units."""
+        X = self._X[rows]
+        weight = None if self._weight is None else self._weight[rows]
+        masks = self._masks(len(rows)) if self._drops else None
+        return Batch(X.toarray() if self.sparse else X, self._y[rows], weight, masks)
+
+    def _masks(self, count: int) -> tuple[Array | None, ...]:
+        """For each hidden layer 0 for a unit that is dropped, 1 / (1 - rate) for another."""
+        assert self._rng is not None
+        masks: list[Array | None] = []
+        for rate, width in zip(self._dropout, self._widths, strict=True):
+            kept = self._rng.random((count, width)) >= rate
+            masks.append((kept / (1 - rate)).astype(self._y.dtype) if rate > 0 else None)
+        return tuple(masks)
