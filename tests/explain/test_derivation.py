@@ -228,3 +228,17 @@ def test_a_large_network_is_explained_quickly_and_in_little_memory():
     assert len(text.splitlines()) < 300
     assert derivation.number("W1_new[783,127]").value == derivation["W1_new"].value[783, 127]
     assert lines[-1][0].startswith("The sum of the paths is")
+
+
+def test_a_gradient_by_data_may_be_said_by_another():
+    """The gradient by y is the negative of the one by z, and stands before it."""
+
+    def loss(W, X, y):
+        z = X @ W
+        return 0.5 * np.mean(np.sum((z - y) ** 2, axis=1))
+
+    X, y = np.arange(6.0).reshape(3, 2), np.ones((3, 1))
+    derivation = Derivation.of(loss, np.ones((2, 1)), X, y)
+    error = X.sum(axis=1, keepdims=True) - y
+    np.testing.assert_allclose(derivation["d_loss_y"].value, -error / 3)
+    np.testing.assert_allclose(derivation["d_loss_z"].value, error / 3)

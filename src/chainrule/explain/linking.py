@@ -31,9 +31,8 @@ def simplified(values: Mapping[str, Node], arguments: set[Node]) -> dict[str, No
     """The same values, each by a formula as simple as can be over the others.
 
     Formulas are rearranged only so that a reader knows them: x · (1 / n) stands as x / n. That may
-    change the last digit of a number, and nothing else. ``values`` are in an order in which each
-    comes after those it needs; the same node may have several names. A value that turns out to be
-    a constant is a node of its own, and others say its number.
+    change the last digit of a number, and nothing else. The same node may have several names. A
+    value that turns out to be a constant is a node of its own, and others say its number.
     """
     constants: dict[Node, Node] = {}
     while True:
@@ -77,14 +76,15 @@ def _linked(
     """The simple expressions with the values in place of the arguments that stand for them."""
     made: dict[Node, Node] = {}
     found: dict[str, Node] = {}
-    for name, value in values.items():
+    place = {node: i for i, node in enumerate(topological_order(values.values()))}
+    for name, value in sorted(values.items(), key=lambda item: place[item[1]]):
         if value not in simple:
             found[name] = constants.get(value, value)
             continue
         for node in topological_order([simple[value]], made):
             made[node] = node.with_inputs(tuple(made[operand] for operand in node.inputs))
         found[name] = made[opaque[value]] = made[simple[value]]
-    return found
+    return {name: found[name] for name in values}
 
 
 def _changed(outputs: list[Node], changes: Mapping[str, Change]) -> list[Node]:
