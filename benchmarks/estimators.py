@@ -138,7 +138,7 @@ def bound(processors: list[int], *arguments: str) -> Any:
             env=environment,
             capture_output=True,
             text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, processors),  # noqa: PLW1509
+            preexec_fn=lambda: os.sched_setaffinity(0, processors),
         )
     if run.returncode:
         raise SystemExit(run.stderr or run.stdout)

@@ -32,6 +32,7 @@ from chainrule.estimators.choosing import (
 from chainrule.estimators.descent import Descent
 from chainrule.estimators.drawing import Orders, initial_weights
 from chainrule.estimators.evaluation import Held, loss_of
+from chainrule.estimators.fitted import FittedMethods
 from chainrule.estimators.formulation import Formulation, Parameters, Penalties
 from chainrule.estimators.lbfgs import loss_and_gradient, minimise
 from chainrule.estimators.parameters import ACCEPTED, with_hint
@@ -54,7 +55,7 @@ _ROWS = 4096
 """How many rows go through the network together in prediction: their values stay in the cache."""
 
 
-class Perceptron(_Callbacks, BaseEstimator):
+class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
     """A multi-layer perceptron as a scikit-learn estimator; use a subclass."""
 
     _parameter_constraints = ACCEPTED

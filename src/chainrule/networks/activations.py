@@ -18,6 +18,8 @@ from chainrule.tracer import special
 
 __all__ = [
     "ACTIVATIONS",
+    "SELU_ALPHA",
+    "SELU_SCALE",
     "activation",
     "elu",
     "exponential",
@@ -33,8 +35,8 @@ __all__ = [
     "tanh",
 ]
 
-_SELU_ALPHA = 1.6732632423543772
-_SELU_SCALE = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
 
 
 def identity(x: Any) -> Any:
@@ -102,7 +104,7 @@ def selu(x: Any) -> Any:
     >>> selu(np.array([-1000.0, 0.0, 1.0])).round(4).tolist()
     [-1.7581, 0.0, 1.0507]
     """
-    return _SELU_SCALE * elu(x, alpha=_SELU_ALPHA)
+    return SELU_SCALE * elu(x, alpha=SELU_ALPHA)
 
 
 def gelu(x: Any) -> Any:
