@@ -76,6 +76,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         max_time: float | None = None,
         restore_best_weights: bool = False,
         progress_bar: bool = False,
+        buffer_size: int = 131_072,
         loss: Any = "log_loss",
         class_weight: Any = None,
     ) -> None:

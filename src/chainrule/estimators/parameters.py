@@ -158,6 +158,7 @@ ACCEPTED: dict[str, list[Any]] = {
     "max_time": [*_POSITIVE, None],
     "restore_best_weights": ["boolean"],
     "progress_bar": ["boolean"],
+    "buffer_size": _COUNT,
 }
 
 

@@ -10,14 +10,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, is_classifier
-from sklearn.model_selection import train_test_split
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -31,14 +31,15 @@ from chainrule.estimators.choosing import (
 )
 from chainrule.estimators.descent import Descent
 from chainrule.estimators.drawing import Orders, initial_weights
-from chainrule.estimators.evaluation import Held, loss_of
+from chainrule.estimators.files import fit_files
 from chainrule.estimators.fitted import FittedMethods
 from chainrule.estimators.formulation import Formulation, Parameters, Penalties
 from chainrule.estimators.lbfgs import loss_and_gradient, minimise
 from chainrule.estimators.parameters import ACCEPTED, with_hint
 from chainrule.estimators.records import Records
-from chainrule.estimators.samples import Samples
+from chainrule.estimators.samples import Samples, product
 from chainrule.estimators.state import OptimizerState
+from chainrule.estimators.validation import Held, held_of, measuring, split
 from chainrule.estimators.watching import Watch
 from chainrule.networks.choices import Choice
 from chainrule.training.history import History
@@ -80,6 +81,7 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
     callbacks: Any
     max_time: Any
     restore_best_weights: Any
+    buffer_size: Any
 
     # What is learned.
     coefs_: list[Array]
@@ -131,24 +133,36 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
         validation_data: Any = None,
         start: tuple[Any, Any] = (None, None),
     ) -> Any:
-        hidden = self._hidden_widths()
-        first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        X, y = self._checked(X, y, incremental=incremental, reset=first)
+        if isinstance(X, str | Path) and not incremental:
+            return fit_files(self, X, y, sample_weight, validation_data, start)
+        X, y = self._begun(X, y, start, incremental=incremental)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
         class_weight = self._class_weights(y, incremental=incremental)
         y = self._encoded(y)
-        self.n_outputs_ = y.shape[1]
+        if self.solver == "lbfgs":
+            self._check_lbfgs(validation_data)
+            minimise(self, X, y, product(sample_weight, class_weight))
+        else:
+            held = None if validation_data is None else held_of(self, validation_data)
+            self._fit_stochastic(X, y, sample_weight, class_weight, held, incremental=incremental)
+        return self._finished()
+
+    def _begun(
+        self, X: Any, y: Any, start: tuple[Any, Any], *, incremental: bool = False
+    ) -> tuple[Any, Any]:
+        """Checked samples, and the weights to start from."""
+        hidden = self._hidden_widths()
+        first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        X, y = self._checked(X, y, incremental=incremental, reset=first)
+        self.n_outputs_ = self._encoded(y[:1]).shape[1]
         self._random_state = check_random_state(self.random_state)
         if first:
             self._initialize([X.shape[1], *hidden, self.n_outputs_], X.dtype)
         self._take_weights(*start)
-        if self.solver == "lbfgs":
-            self._check_lbfgs(validation_data)
-            minimise(self, X, y, _product(sample_weight, class_weight))
-        else:
-            held = None if validation_data is None else self._held(validation_data)
-            self._fit_stochastic(X, y, sample_weight, class_weight, held, incremental=incremental)
+        return X, y
+
+    def _finished(self) -> Self:
         if not all(np.isfinite(W).all() for W in (*self.coefs_, *self.intercepts_)):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
@@ -238,45 +252,56 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
         incremental: bool,
     ) -> None:
         if not incremental or not hasattr(self, "_optimizer"):
-            rate = float(self.learning_rate_init)
-            self._optimizer = OptimizerState.of(chosen_optimizer(self), rate, self._parameters())
+            self._begin_optimizer()
         if self.early_stopping and incremental:
             raise ValueError(
                 "partial_fit does not support early_stopping=True: there are no validation samples "
                 "to set aside from one call to the next."
             )
         if self.early_stopping and held is None:
-            X, y, weight, class_weight, held = self._split(X, y, weight, class_weight)
+            X, y, weight, class_weight, held = split(self, X, y, weight, class_weight)
+        widths, rates, rng = self._dropped()
+        own = getattr(self._chosen_loss(), "own", False)
+        samples = Samples(
+            X, y, product(weight, class_weight), self._batch_rows(X.shape[0]),
+            pads=not own, dropout=rates, widths=widths, rng=rng,
+        )  # fmt: skip
+        self._descend(samples, self._orders(samples.n), held, (X, y), single=incremental)
+
+    def _descend(
+        self, samples: Any, orders: Any, held: Held | None, shown: Any, *, single: bool = False
+    ) -> None:
         if self.restore_best_weights and held is None:
             raise ValueError(
                 "restore_best_weights=True needs validation data to tell which are best: pass "
                 "fit(..., validation_data=(X_valid, y_valid)), or set early_stopping=True."
             )
-        samples = self._samples(X, y, _product(weight, class_weight))
         descent = Descent(
             self,
             self._formulation(),
             self._optimizer,
-            self._penalties(X.dtype),
+            self._penalties(self.coefs_[0].dtype),
             samples,
-            self._orders(samples.n),
+            orders,
             self._records(samples.n),
-            Watch(self, None if held is None else self._measure(held), X, y),
+            Watch(self, None if held is None else measuring(self, held), *shown),
         )
-        descent.run(self.max_iter, single=incremental)
+        descent.run(self.max_iter, single=single)
         if self.early_stopping or self.restore_best_weights:
             self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
 
-    def _samples(self, X: Any, y: Array, weight: Array | None) -> Samples:
+    def _begin_optimizer(self) -> None:
+        rate = float(self.learning_rate_init)
+        self._optimizer = OptimizerState.of(chosen_optimizer(self), rate, self._parameters())
+
+    def _dropped(self) -> tuple[list[int], list[float], np.random.Generator | None]:
+        """The hidden layers' widths and dropout rates, and what draws the units to drop."""
         widths = [b.shape[0] for b in self.intercepts_[:-1]]
         rates = per_hidden_layer("dropout", self.dropout, len(widths))
-        rng = None
-        if any(rate > 0 for rate in rates):
-            seed = self._random_state.randint(2**31)
-            rng = np.random.default_rng([seed, self._optimizer.updates])
-        own = getattr(self._chosen_loss(), "own", False)
-        size = self._batch_rows(X.shape[0])
-        return Samples(X, y, weight, size, pads=not own, dropout=rates, widths=widths, rng=rng)
+        if not any(rate > 0 for rate in rates):
+            return widths, rates, None
+        seed = self._random_state.randint(2**31)
+        return widths, rates, np.random.default_rng([seed, self._optimizer.updates])
 
     def _orders(self, n: int) -> Orders:
         shared = not isinstance(self.random_state, Integral)
@@ -286,68 +311,8 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
         schedule = chosen_schedule(self, n)
         return Records(self, self._optimizer, n, schedule, bool(self.early_stopping))
 
-    # Validation.
-
-    def _split(
-        self, X: Any, y: Array, weight: Array | None, class_weight: Array | None
-    ) -> tuple[Any, Array, Array | None, Array | None, Held]:
-        """The samples to train on, and the ones that are set aside."""
-        stratify = y if is_classifier(self) and self.n_outputs_ == 1 else None
-        given = [each for each in (weight, class_weight) if each is not None]
-        parts: list[Any] = train_test_split(
-            X,
-            y,
-            *given,
-            random_state=self._random_state,
-            test_size=self.validation_fraction,
-            stratify=stratify,
-        )
-        kept, aside = iter(parts[0::2]), iter(parts[1::2])
-        X, y = next(kept), next(kept)
-        held = Held(next(aside), next(aside), None if weight is None else next(aside))
-        if held.X.shape[0] < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                f"your dataset: {self.validation_fraction} of {X.shape[0] + held.X.shape[0]} "
-                f"samples is {held.X.shape[0]}."
-            )
-        weight = None if weight is None else next(kept)
-        return X, y, weight, None if class_weight is None else next(kept), held
-
-    def _held(self, validation_data: Any) -> Held:
-        """Validation data of the user's own: (X, y) or (X, y, sample_weight)."""
-        if not isinstance(validation_data, list | tuple) or len(validation_data) not in (2, 3):
-            raise ValueError(
-                "validation_data must be (X, y) or (X, y, sample_weight); it is "
-                f"{type(validation_data).__name__}"
-                + (f" of {len(validation_data)}." if isinstance(validation_data, tuple) else ".")
-            )
-        X, y = self._checked_pair(*validation_data[:2])
-        X = X.astype(self.coefs_[0].dtype, copy=False)
-        weight = validation_data[2] if len(validation_data) == 3 else None
-        return Held(
-            X, self._encoded(y), None if weight is None else _check_sample_weight(weight, X)
-        )
-
     def _checked_pair(self, X: Any, y: Any) -> tuple[Any, Any]:
         raise NotImplementedError
-
-    def _measure(self, held: Held) -> Callable[[], dict[str, float]]:
-        """What gives the loss and the score on validation data, and keeps the best weights."""
-        best, formulation = np.inf, self._formulation()
-
-        def measure() -> dict[str, float]:
-            nonlocal best
-            logits = self._logits(held.X)
-            loss = loss_of(formulation.loss, formulation.output, logits, held)
-            if not self.early_stopping and loss < best:
-                best = loss
-                self._best_coefs = [W.copy() for W in self.coefs_]
-                self._best_intercepts = [b.copy() for b in self.intercepts_]
-            score = self._score_of(formulation.output(logits), held.y, held.weight)
-            return {"validation_loss": loss, "validation_score": score}
-
-        return measure
 
     def _batch_rows(self, n: int) -> int:
         if isinstance(self.batch_size, str):
@@ -402,10 +367,3 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _product(weight: Array | None, other: Array | None) -> Array | None:
-    """Weights of samples, from weights of two kinds."""
-    if weight is None or other is None:
-        return other if weight is None else weight
-    return weight * other

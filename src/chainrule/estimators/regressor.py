@@ -75,6 +75,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         max_time: float | None = None,
         restore_best_weights: bool = False,
         progress_bar: bool = False,
+        buffer_size: int = 131_072,
         quantile: float | None = None,
     ) -> None:
         self._keep_parameters(locals())

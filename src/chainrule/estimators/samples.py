@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 
 from chainrule.estimators.formulation import Batch
 
-__all__ = ["Samples"]
+__all__ = ["Samples", "masks_of", "product"]
 
 Array = NDArray[Any]
 _LARGEST_PADDED = 1 << 23
@@ -25,7 +25,10 @@ _GATHERED = 1 << 25
 
 
 class Samples:
-    """Samples in batches of ``size``; ``dropout`` has the rate of each hidden layer.
+    """Samples in batches of ``size``.
+
+    With a generator ``rng``, units of hidden layers of these ``widths`` are dropped at the rates
+    of ``dropout``.
 
     Where ``n`` is no multiple of the size, the last batch is smaller, which takes other code and a
     call of its own. With ``pads``, where it costs little, it is filled up with samples of weight 0
@@ -52,8 +55,7 @@ class Samples:
         self._y = np.ascontiguousarray(y, dtype)
         self._weight = None if weight is None else np.ascontiguousarray(weight, dtype)
         self._dropout, self._widths, self._rng = tuple(dropout), tuple(widths), rng
-        self._drops = any(rate > 0 for rate in self._dropout)
-        self.gathers = self.sparse or self._drops
+        self.gathers = self.sparse or rng is not None
         missing = self.steps * size - self.n
         self.even = not missing
         small = not self.gathers and self._X.nbytes <= _LARGEST_PADDED
@@ -101,7 +103,7 @@ class Samples:
         if not self.gathers:
             yield slice(0, steps), Batch(self._X, self._y, self._weight), order
             return
-        width = self._X.shape[1] + (sum(self._widths) if self._drops else 0)
+        width = self._X.shape[1] + (0 if self._rng is None else sum(self._widths))
         together = max(1, _GATHERED // (rows * width * self._y.dtype.itemsize))
         for start in range(0, steps, together):
             some = slice(start, min(start + together, steps))
@@ -112,14 +114,29 @@ class Samples:
         """Rows in their order, dense, with masks that drop hidden units."""
         X = self._X[rows]
         weight = None if self._weight is None else self._weight[rows]
-        masks = self._masks(len(rows)) if self._drops else None
+        masks = None
+        if self._rng is not None:
+            masks = masks_of(self._rng, len(rows), self._dropout, self._widths, self._y.dtype)
         return Batch(X.toarray() if self.sparse else X, self._y[rows], weight, masks)
 
-    def _masks(self, count: int) -> tuple[Array | None, ...]:
-        """For each hidden layer 0 for a unit that is dropped, 1 / (1 - rate) for another."""
-        assert self._rng is not None
-        masks: list[Array | None] = []
-        for rate, width in zip(self._dropout, self._widths, strict=True):
-            kept = self._rng.random((count, width)) >= rate
-            masks.append((kept / (1 - rate)).astype(self._y.dtype) if rate > 0 else None)
-        return tuple(masks)
+
+def masks_of(
+    rng: np.random.Generator,
+    count: int,
+    rates: Sequence[float],
+    widths: Sequence[int],
+    dtype: np.dtype[Any],
+) -> tuple[Array | None, ...]:
+    """For each hidden layer 0 for a unit that is dropped, 1 / (1 - rate) for another."""
+    masks: list[Array | None] = []
+    for rate, width in zip(rates, widths, strict=True):
+        kept = rng.random((count, width)) >= rate
+        masks.append((kept / (1 - rate)).astype(dtype) if rate > 0 else None)
+    return tuple(masks)
+
+
+def product(weight: Array | None, other: Array | None) -> Array | None:
+    """Weights of samples, from weights of two kinds, either of which may be None."""
+    if weight is None or other is None:
+        return other if weight is None else weight
+    return weight * other
