@@ -10,6 +10,7 @@ everywhere in it: ``"leaky_relu(slope=0.2)"``, or a NumPy function.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from chainrule.estimators.formulation import Formulation
@@ -45,7 +46,12 @@ _NAMES = {"logistic": "sigmoid", "exp": "exponential"}
 
 def chosen_activation(value: Any) -> Choice:
     """The activation that a parameter names or is."""
-    return choose_activation(_NAMES.get(value, value) if isinstance(value, str) else value)
+    return _named_activation(value) if isinstance(value, str) else choose_activation(value)
+
+
+@cache
+def _named_activation(name: str) -> Choice:
+    return choose_activation(_NAMES.get(name, name))
 
 
 def chosen_loss(value: Any, quantile: float | None = None) -> str | Loss:

@@ -20,8 +20,9 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from chainrule.estimators.frames import validated
 from chainrule.estimators.parameters import ACCEPTED, CLASSIFIER_LOSSES
 from chainrule.estimators.perceptron import Perceptron
 from chainrule.networks import loss as choose_loss
@@ -34,7 +35,46 @@ _PROBABILITIES = ("softmax", "logistic")
 
 
 class MLPClassifier(ClassifierMixin, Perceptron):
-    """A multi-layer perceptron that classifies, in place of scikit-learn's of the same name."""
+    r"""A multi-layer perceptron that classifies, in place of scikit-learn's of the same name.
+
+    It minimises the mean cross-entropy of the classes plus $\tfrac{\alpha}{2n} \sum W^2$, with
+    $n$ the number of samples of a batch. All of scikit-learn's parameters and attributes mean what
+    they mean there, and the same ``random_state`` gives the same losses. These take more:
+
+    activation      any of `chainrule.networks.ACTIVATIONS`, such as ``"leaky_relu(slope=0.2)"``, a
+                    NumPy function of an array, or a list with one for each hidden layer
+    solver          any of `chainrule.training.optimizers.OPTIMIZERS`, such as ``"adamw"``, or an
+                    own function ``(parameters, gradients, state, learning_rate)``
+    learning_rate   any of `chainrule.training.schedules.SCHEDULES`, such as ``"cosine"``, or an own
+                    function ``(step, epoch) -> rate``
+
+    And these are new:
+
+    l1              the strength of a penalty ``l1 Σ|W| / n``
+    dropout         the share of hidden units dropped in training: one, or one for each hidden layer
+    callbacks       a function, or several, called with a `FittedEpoch` after each epoch; a true
+                    result ends the fit
+    max_time        seconds after which the fit ends with the epoch that it is in
+    restore_best_weights
+                    end with the weights of the epoch with the lowest validation loss
+    progress_bar    whether to draw one
+    buffer_size     how many rows of Parquet files are in memory at once
+    loss            ``"log_loss"``, or any of `chainrule.networks.LOSSES`, such as ``"hinge"``, or a
+                    NumPy function ``(output, target) -> number``, perhaps with ``weight`` as third
+    class_weight    the weight of each class, as ``{class: weight}``, or ``"balanced"``
+
+    Besides scikit-learn's attributes there are ``history_``, a `History` of the losses, learning
+    rates and validation scores, and ``stopped_``, why the fit ended: ``"max_iter"``, ``"tol"``,
+    ``"learning_rate"``, ``"max_time"``, ``"callback"`` or ``"interrupted"``.
+
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(hidden_layer_sizes=10, solver="lbfgs", random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.95, model.predict(X[:2])
+    (True, array([0, 0]))
+
+    Raises InvalidParameterError, which is a ValueError, for parameters that are out of range.
+    """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **ACCEPTED,
@@ -108,11 +148,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         return X, y
 
     def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
+        X, y = validated(
             self,
             X,
             y,
-            accept_sparse=["csr", "csc"],
             multi_output=True,
             dtype=(np.float64, np.float32),
             reset=reset,
@@ -171,7 +210,17 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         coef_init: Any = None,
         intercept_init: Any = None,
     ) -> Any:
-        """Learn weights from samples X (n, features) and their classes y."""
+        """Learn weights from samples X (n, features) and their classes y.
+
+        X                an array, a sparse matrix, a frame; or the path of a Parquet file or of a
+                         folder of such, whose column ``y`` names
+        y                classes (n,), or zeros and ones (n, labels)
+        sample_weight    weights (n,); of files, the name of their column
+        validation_data  ``(X, y)`` or ``(X, y, sample_weight)``, measured after each epoch; with
+                         ``early_stopping=True`` these samples decide, and none are set aside
+        coef_init, intercept_init
+                         lists of weights and of biases to start from, one for each layer
+        """
         start = coef_init, intercept_init
         return self._fit(X, y, sample_weight, validation_data=validation_data, start=start)
 

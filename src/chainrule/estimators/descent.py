@@ -27,7 +27,6 @@ from chainrule.estimators.state import OptimizerState
 from chainrule.estimators.steps import carried_leaves, ready_steps
 from chainrule.estimators.watching import Watch
 from chainrule.pytrees import flatten
-from chainrule.training.steps import Steps
 
 __all__ = ["Descent"]
 
@@ -55,7 +54,7 @@ class Descent:
         self.model, self.formulation, self.state = model, formulation, state
         self.penalties, self.samples, self.orders = penalties, samples, orders
         self.records, self.watch = records, watch
-        self._steps: dict[int, Steps] = {}
+        self._steps: dict[int, Any] = {}
         self._epochs_in_call = 1
         self._deadline = np.inf
         if model.max_time is not None:
@@ -190,7 +189,7 @@ class Descent:
             steps(carried, flatten(data)[0], places, rates[some], losses[0, some], losses[1, some])
         return losses[1]
 
-    def _ready(self, rows: int, data: Batch) -> Steps:
+    def _ready(self, rows: int, data: Batch) -> Any:
         if rows not in self._steps:
             masks = None if data.masks is None else _first(data.masks, rows)
             X, y, weight = _first(data[:3], rows)

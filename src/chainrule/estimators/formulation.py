@@ -18,6 +18,7 @@ of their weights, and so is part of both.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ from chainrule.derivatives import value_and_grad
 from chainrule.graph import Graph
 from chainrule.networks.choices import Choice
 from chainrule.networks.losses import Loss, match_dtype
+from chainrule.pytrees import map_leaves
 from chainrule.simplification import simplify_graph
 from chainrule.tracer import named, special, trace
 from chainrule.training.optimizers import Optimizer
@@ -89,11 +91,14 @@ class Formulation:
         return " ".join([*(choice.text for choice in self.hidden), self.output.text, loss])
 
     def logits(self, parameters: Parameters, X: Any, masks: Any = None) -> Any:
-        """The last layer's pre-activations, shape (n, outputs)."""
+        """The last layer's pre-activations, shape (n, outputs).
+
+        Where the first weights are None, X is their product with the inputs.
+        """
         a = X
         last = len(parameters.coefs) - 1
         for i, (W, b) in enumerate(zip(parameters.coefs, parameters.intercepts, strict=True)):
-            z = named(a @ W + b, f"z{i + 1}")
+            z = named((a if W is None else a @ W) + b, f"z{i + 1}")
             if i == last:
                 return z
             a = self.hidden[i](z)
@@ -106,31 +111,31 @@ class Formulation:
         self, parameters: Parameters, penalties: Penalties, batch: Batch
     ) -> tuple[Any, Any]:
         """The loss that is minimised, and the loss that is reported."""
+        minimised, reported = self.data_losses(parameters, batch)
+        count = batch.X.shape[0] if batch.weight is None else np.sum(batch.weight)
+        penalty = self.penalty(parameters, penalties, count)
+        return minimised + penalty, reported + penalty
+
+    def data_losses(self, parameters: Parameters, batch: Batch) -> tuple[Any, Any]:
+        """The two losses without the penalties."""
         z = self.logits(parameters, batch.X, batch.masks)
         y = match_dtype(batch.y, z)
         weight = None if batch.weight is None else match_dtype(batch.weight, z)
         if isinstance(self.loss, Loss):
             output = z if self.loss.takes == "logits" else self.output(z)
-            minimised = reported = self.loss(output, y, weight)
-        else:
-            minimised, reported = (
-                _mean(entries, weight) for entries in ENTRIES[self.loss](z, y, self.output.name)
-            )
-        count: Any = z.shape[0] if weight is None else np.sum(weight)
-        penalty = self._penalty(parameters, penalties)
-        if penalty is not None:
-            penalty = penalty / count
-            minimised, reported = minimised + penalty, reported + penalty
-        return minimised, reported
+            loss = self.loss(output, y, weight)
+            return loss, loss
+        minimised, reported = ENTRIES[self.loss](z, y, self.output.name)
+        return _mean(minimised, weight), _mean(reported, weight)
 
-    def _penalty(self, parameters: Parameters, penalties: Penalties) -> Any:
-        total: Any = None
+    def penalty(self, parameters: Parameters, penalties: Penalties, count: Any) -> Any:
+        """The penalties of the weights, divided by the number of samples or by their weight."""
+        total: Any = 0.0
         for strength, norm in ((penalties.l2, _half_square), (penalties.l1, _absolute)):
             if strength is not None:
                 norms = sum((norm(W) for W in parameters.coefs[1:]), norm(parameters.coefs[0]))
-                term = match_dtype(strength, norms) * norms
-                total = term if total is None else total + term
-        return total
+                total = total + match_dtype(strength, norms) * norms
+        return total / count
 
     def step(
         self,
@@ -155,6 +160,57 @@ class Formulation:
             return updated, memory, penalties, np.zeros((), reported.dtype), reported
 
         return simplify_graph(trace(compute, parameters, memory, penalties, batch, np.float64(0.1)))
+
+    def update(
+        self,
+        optimizer: Optimizer,
+        parameters: Parameters,
+        memory: Any,
+        penalties: Penalties,
+        gradients: Parameters,
+        count: Any,
+    ) -> Graph:
+        """The graph of a step whose gradients of the data's loss are known.
+
+        Its arguments are parameters, memory, penalties, gradients, the number of samples or the
+        sum of their weights, and the learning rate; its outputs are all but the last of them, new,
+        then a number that is always finite and the penalty.
+        """
+
+        def compute(
+            parameters: Any, memory: Any, penalties: Any, gradients: Any, count: Any, rate: Any
+        ) -> Any:
+            penalty, more = value_and_grad(self.penalty)(parameters, penalties, count)
+            total = map_leaves(operator.add, gradients, more)
+            updated, memory = optimizer.update(parameters, total, memory, rate)
+            gate = np.zeros((), penalty.dtype)
+            return updated, memory, penalties, gradients, count, gate, penalty
+
+        rate = np.float64(0.1)
+        arguments = parameters, memory, penalties, gradients, count, rate
+        return simplify_graph(trace(compute, *arguments))
+
+    def between(self, parameters: Parameters, batch: Batch) -> Graph:
+        """The graph of what lies between the products with the inputs.
+
+        The first weights are None and X is their product with the inputs. Its outputs are the
+        gradients by that product, by the other weights and by the biases, the number of samples or
+        the sum of their weights, and the loss reported.
+        """
+
+        def losses(parameters: Any, X: Any, others: Batch) -> Any:
+            return self.data_losses(parameters, others._replace(X=X))
+
+        def compute(parameters: Any, X: Any, others: Any) -> Any:
+            (_, reported), (by_rest, by_product) = value_and_grad(losses, (0, 1), has_aux=True)(
+                parameters, X, others
+            )
+            count: Any = np.full((), X.shape[0], X.dtype)
+            if others.weight is not None:
+                count = np.sum(others.weight)
+            return by_product, by_rest, count, reported
+
+        return simplify_graph(trace(compute, parameters, batch.X, batch._replace(X=None)))
 
     def gradient(self, parameters: Parameters, penalties: Penalties, batch: Batch) -> Graph:
         """The graph of the gradients and, last, the loss reported."""

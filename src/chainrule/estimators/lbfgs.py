@@ -18,7 +18,7 @@ from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
 from sklearn.utils.optimize import _check_optimize_result
 
 from chainrule.estimators.formulation import Batch, Parameters
-from chainrule.estimators.steps import ready_gradient
+from chainrule.estimators.steps import between_products, ready_gradient
 from chainrule.pytrees import flatten
 from chainrule.training.threads import one_thread_unless_large
 
@@ -70,23 +70,56 @@ def loss_and_gradient(
     if weight is not None and not weight.sum():
         raise ZeroDivisionError("Weights sum to zero, can't be normalized: give some of them more.")
     kind = np.dtype(np.float64)
-    X = cast(Any, X).toarray() if issparse(X) else X
+    sparse = issparse(X)
+    rows: Any = cast(Any, X).tocsr().astype(kind) if sparse else np.ascontiguousarray(X, kind)
     batch = Batch(
-        np.ascontiguousarray(X, kind),
+        rows,
         np.ascontiguousarray(y, kind),
         None if weight is None else np.ascontiguousarray(weight, kind),
     )
-    penalties = model._penalties(kind)
-    start = Parameters(
-        tuple(np.asarray(W, kind) for W in model.coefs_),
-        tuple(np.asarray(b, kind) for b in model.intercepts_),
-    )
-    run = ready_gradient(model._formulation(), start, penalties, batch)
+    evaluate = (_of_sparse if sparse else _of_dense)(model, batch)
+
+    def packed_evaluate(packed: Array) -> tuple[float, Array]:
+        loss, gradients = evaluate(unpacked(model, np.asarray(packed, kind)))
+        return loss, np.concatenate([gradient.ravel() for gradient in gradients])
+
+    return packed_evaluate
+
+
+def _start(model: Any) -> Parameters:
+    """The weights in double precision."""
+    coefs, intercepts = ([np.asarray(a, float) for a in side] for side in model._parameters())
+    return Parameters(tuple(coefs), tuple(intercepts))
+
+
+def _of_dense(model: Any, batch: Batch) -> Callable[[Parameters], tuple[float, list[Array]]]:
+    penalties = model._penalties(batch.y.dtype)
+    run = ready_gradient(model._formulation(), _start(model), penalties, batch)
     others = flatten((penalties, batch))[0]
 
-    def evaluate(packed: Array) -> tuple[float, Array]:
-        leaves = flatten(unpacked(model, np.asarray(packed, kind)))[0]
-        *gradients, loss = run(*leaves, *others)
-        return float(loss), np.concatenate([gradient.ravel() for gradient in gradients])
+    def evaluate(parameters: Parameters) -> tuple[float, list[Array]]:
+        *gradients, loss = run(*flatten(parameters)[0], *others)
+        return float(loss), gradients
+
+    return evaluate
+
+
+def _of_sparse(model: Any, batch: Batch) -> Callable[[Parameters], tuple[float, list[Array]]]:
+    """The same where the products with the inputs pass over their zeros."""
+    formulation, penalties = model._formulation(), model._penalties(batch.y.dtype)
+    run = between_products(formulation, _start(model), batch)
+    across, others = batch.X.T, flatten(batch)[0][1:]
+    l1, l2 = float(model.l1), float(model.alpha)
+
+    def evaluate(parameters: Parameters) -> tuple[float, list[Array]]:
+        weights, biases = parameters
+        results = run(*weights[1:], *biases, batch.X @ weights[0], *others)
+        by_product, *gradients, count, loss = results
+        gradients = [across @ by_product, *gradients]
+        for W, gradient in zip(weights, gradients, strict=False):
+            gradient += l2 / count * W
+            if l1:
+                gradient += l1 / count * np.sign(W)
+        return float(loss + formulation.penalty(parameters, penalties, count)), gradients
 
     return evaluate

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from chainrule.estimators.choosing import (
     chosen_optimizer,
@@ -34,6 +34,7 @@ from chainrule.estimators.drawing import Orders, initial_weights
 from chainrule.estimators.files import fit_files
 from chainrule.estimators.fitted import FittedMethods
 from chainrule.estimators.formulation import Formulation, Parameters, Penalties
+from chainrule.estimators.frames import validated
 from chainrule.estimators.lbfgs import loss_and_gradient, minimise
 from chainrule.estimators.parameters import ACCEPTED, with_hint
 from chainrule.estimators.records import Records
@@ -135,11 +136,10 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
     ) -> Any:
         if isinstance(X, str | Path) and not incremental:
             return fit_files(self, X, y, sample_weight, validation_data, start)
-        X, y = self._begun(X, y, start, incremental=incremental)
+        X, labels, y = self._begun(X, y, start, incremental=incremental)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
-        class_weight = self._class_weights(y, incremental=incremental)
-        y = self._encoded(y)
+        class_weight = self._class_weights(labels, incremental=incremental)
         if self.solver == "lbfgs":
             self._check_lbfgs(validation_data)
             minimise(self, X, y, product(sample_weight, class_weight))
@@ -150,17 +150,18 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
 
     def _begun(
         self, X: Any, y: Any, start: tuple[Any, Any], *, incremental: bool = False
-    ) -> tuple[Any, Any]:
-        """Checked samples, and the weights to start from."""
+    ) -> tuple[Any, Any, Array]:
+        """Checked samples, their targets as they are and encoded; and the weights to start from."""
         hidden = self._hidden_widths()
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._checked(X, y, incremental=incremental, reset=first)
-        self.n_outputs_ = self._encoded(y[:1]).shape[1]
+        encoded = self._encoded(y)
+        self.n_outputs_ = encoded.shape[1]
         self._random_state = check_random_state(self.random_state)
         if first:
             self._initialize([X.shape[1], *hidden, self.n_outputs_], X.dtype)
         self._take_weights(*start)
-        return X, y
+        return X, y, encoded
 
     def _finished(self) -> Self:
         if not all(np.isfinite(W).all() for W in (*self.coefs_, *self.intercepts_)):
@@ -335,12 +336,13 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
 
     def _outputs(self, X: Any) -> Array:
         """The output for each row of checked inputs, shape (n, outputs)."""
-        outputs: Array = self._formulation().output(self._logits(X))
+        formulation = self._formulation()
+        outputs: Array = formulation.output(self._logits(X, formulation.hidden))
         return outputs
 
-    def _logits(self, X: Any) -> Array:
+    def _logits(self, X: Any, hidden: Sequence[Choice]) -> Array:
         """The last layer's pre-activations for each row of checked inputs."""
-        n, hidden = X.shape[0], self._formulation().hidden
+        n = X.shape[0]
         blocks = [self._forward(X[start : start + _ROWS], hidden) for start in range(0, n, _ROWS)]
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
@@ -353,7 +355,7 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
         return a
 
     def _checked_inputs(self, X: Any) -> Any:
-        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        return validated(self, X, reset=False)
 
     def _check_solver(self) -> bool:
         if self.solver == "lbfgs":

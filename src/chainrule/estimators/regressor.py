@@ -19,9 +19,10 @@ from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from chainrule.estimators.choosing import chosen_loss
+from chainrule.estimators.frames import validated
 from chainrule.estimators.parameters import ACCEPTED, REGRESSOR_LOSSES
 from chainrule.estimators.perceptron import Perceptron
 from chainrule.networks.losses import Loss
@@ -32,7 +33,27 @@ Array = NDArray[Any]
 
 
 class MLPRegressor(RegressorMixin, Perceptron):
-    """A multi-layer perceptron that predicts numbers, in place of scikit-learn's."""
+    r"""A multi-layer perceptron that predicts numbers, in place of scikit-learn's.
+
+    It minimises half the squared error, or half the Poisson deviance, as a mean over samples and a
+    sum over outputs, plus $\tfrac{\alpha}{2n} \sum W^2$. What is reported of the squared error
+    is a mean over outputs too, as in scikit-learn.
+
+    loss            ``"squared_error"``, ``"poisson"``, any of `chainrule.networks.LOSSES`, such as
+                    ``"huber(delta=2)"``, or a NumPy function ``(output, target) -> number``,
+                    perhaps with ``weight`` as third
+    quantile        with ``loss="quantile"``, which quantile is predicted
+
+    All other parameters, and the attributes, are those of `MLPClassifier`.
+
+    >>> import numpy as np
+    >>> X = np.linspace(0, 1, 50).reshape(-1, 1)
+    >>> model = MLPRegressor(hidden_layer_sizes=10, solver="lbfgs", random_state=0)
+    >>> model.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.99
+    True
+
+    Raises InvalidParameterError, which is a ValueError, for parameters that are out of range.
+    """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **ACCEPTED,
@@ -90,11 +111,10 @@ class MLPRegressor(RegressorMixin, Perceptron):
         return "exp" if loss == "poisson" else "identity"
 
     def _checked(self, X: Any, y: Any, *, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
+        X, y = validated(
             self,
             X,
             y,
-            accept_sparse=["csr", "csc"],
             multi_output=True,
             y_numeric=True,
             dtype=(np.float64, np.float32),
@@ -121,7 +141,10 @@ class MLPRegressor(RegressorMixin, Perceptron):
         coef_init: Any = None,
         intercept_init: Any = None,
     ) -> Any:
-        """Learn weights from samples X (n, features) and their targets y."""
+        """Learn weights from samples X (n, features) and their targets y, (n,) or (n, outputs).
+
+        The arguments are those of `MLPClassifier.fit`; of files, ``y`` may name several columns.
+        """
         start = coef_init, intercept_init
         return self._fit(X, y, sample_weight, validation_data=validation_data, start=start)
 

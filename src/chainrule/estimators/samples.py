@@ -20,6 +20,8 @@ Array = NDArray[Any]
 _LARGEST_PADDED = 1 << 23
 """How many bytes of samples are copied at most to make all batches of one size."""
 _WASTE = 0.1
+_DENSE = 0.03
+"""The share of numbers from which a sparse matrix is faster as a dense one."""
 _GATHERED = 1 << 25
 """How many bytes of rows are made ready together, where they are not in memory as they are used."""
 
@@ -52,20 +54,22 @@ class Samples:
         self.steps = -(-self.n // size)
         self.sparse = issparse(X)
         self._X: Any = X.tocsr() if self.sparse else np.ascontiguousarray(X)
+        if self.sparse and self._X.nnz > _DENSE * self._X.shape[0] * self._X.shape[1]:
+            self.sparse, self._X = False, self._X.toarray()
         self._y = np.ascontiguousarray(y, dtype)
         self._weight = None if weight is None else np.ascontiguousarray(weight, dtype)
         self._dropout, self._widths, self._rng = tuple(dropout), tuple(widths), rng
-        self.gathers = self.sparse or rng is not None
+        self.gathers = rng is not None
         missing = self.steps * size - self.n
         self.even = not missing
-        small = not self.gathers and self._X.nbytes <= _LARGEST_PADDED
+        small = not self.gathers and not self.sparse and self._X.nbytes <= _LARGEST_PADDED
         if pads and missing and small and missing <= _WASTE * self.n:
             self._pad()
 
     @property
     def whole(self) -> bool:
         """Whether each step takes all samples, in whatever order."""
-        return self.size == self.n and not self.gathers
+        return self.size == self.n and not self.gathers and not self.sparse
 
     def _pad(self) -> None:
         """Put another sample behind the last, of weight 0, for the last batch to be filled with."""
@@ -111,13 +115,13 @@ class Samples:
             yield some, self._gathered(used), np.arange(len(used))
 
     def _gathered(self, rows: NDArray[np.int64]) -> Batch:
-        """Rows in their order, dense, with masks that drop hidden units."""
+        """Rows in their order, with masks that drop hidden units."""
         X = self._X[rows]
         weight = None if self._weight is None else self._weight[rows]
         masks = None
         if self._rng is not None:
             masks = masks_of(self._rng, len(rows), self._dropout, self._widths, self._y.dtype)
-        return Batch(X.toarray() if self.sparse else X, self._y[rows], weight, masks)
+        return Batch(X, self._y[rows], weight, masks)
 
 
 def masks_of(

@@ -94,7 +94,7 @@ def measuring(model: Any, held: Held) -> Callable[[], dict[str, float]]:
 
     def measure() -> dict[str, float]:
         nonlocal best
-        logits = model._logits(held.X)
+        logits = model._logits(held.X, formulation.hidden)
         loss = loss_of(formulation.loss, formulation.output, logits, held)
         if not model.early_stopping and loss < best:
             best = loss
