@@ -322,7 +322,7 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 f"clipped: batch_size={self.batch_size}, and there are {n} samples.",
-                stacklevel=5,
+                stacklevel=6,
             )
         return int(min(self.batch_size, n))
 
