@@ -4,12 +4,15 @@ import pickle
 
 import numpy as np
 import pytest
+import sklearn.neural_network
 from sklearn.base import clone
 from sklearn.datasets import make_moons
+from sklearn.model_selection import GridSearchCV
 
 from chainrule import grad
 from chainrule.estimators import MLPClassifier, MLPRegressor
 from chainrule.networks import Loss
+from chainrule.pytrees import map_leaves
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -308,3 +311,61 @@ def test_the_gradient_is_that_of_the_formulation(moons):
     for i, gradient in enumerate(np.split(found[1], np.cumsum([w.size for w in weights])[:-1])):
         expected = grad(loss, argnums=i)(*weights)
         np.testing.assert_allclose(gradient, expected.ravel(), rtol=1e-9, atol=1e-12)
+
+
+def test_batches_of_any_length_share_their_code(moons):
+    """Calls of partial_fit with other numbers of samples, which are filled up, are as right."""
+    from chainrule.kernels.engine import NativeEngine
+
+    X, y, *_ = moons
+    sizes = [129, 130, 131, 135, 140, 143]
+    theirs = sklearn.neural_network.MLPClassifier(hidden_layer_sizes=(9,), random_state=0)
+    ours = MLPClassifier(hidden_layer_sizes=(9,), random_state=0)
+    made = []
+    steps = NativeEngine.steps
+
+    def counted(self, *arguments):
+        made.append(arguments)
+        return steps(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NativeEngine, "steps", counted)
+        for size in sizes:
+            theirs.partial_fit(X[:size], y[:size], classes=[0, 1])
+            ours.partial_fit(X[:size], y[:size], classes=[0, 1])
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-12)
+    assert len(made) <= 1
+
+
+def test_searches_run_in_other_processes(moons):
+    X, y, *_ = moons
+    search = GridSearchCV(
+        MLPClassifier(**SMALL), {"alpha": [1e-4, 1.0], "activation": ["relu", "silu"]}, n_jobs=2
+    )
+    search.fit(X, y)
+    assert search.best_score_ > 0.5
+
+
+def test_ctrl_c_ends_the_fit_with_what_was_learned(moons):
+    X, y, *_ = moons
+
+    def interrupt(epoch):
+        if epoch.number == 2:
+            raise KeyboardInterrupt
+
+    model = MLPClassifier(**SMALL, callbacks=interrupt)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model.fit(X, y)
+    assert (model.stopped_, model.n_iter_) == ("interrupted", 3)
+    assert model.predict(X).shape == y.shape
+
+
+def test_an_own_optimizer_is_traced(moons):
+    X, y, *_ = moons
+    model = MLPClassifier(**SMALL, solver=sign_descent, learning_rate_init=0.01).fit(X, y)
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+
+
+def sign_descent(parameters, gradients, state, learning_rate):
+    new = map_leaves(lambda W, g: W - learning_rate * np.sign(g), parameters, gradients)
+    return new, state

@@ -205,5 +205,8 @@ class Descent:
 
 
 def _first(arrays: Sequence[Array | None], count: int) -> tuple[Any, ...]:
-    """The first rows of each."""
-    return tuple(None if array is None else array[:count] for array in arrays)
+    """The first rows of each, the last of them again where there are fewer."""
+    return tuple(
+        array if array is None else array[np.minimum(np.arange(count), array.shape[0] - 1)]
+        for array in arrays
+    )

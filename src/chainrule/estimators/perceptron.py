@@ -48,7 +48,7 @@ from chainrule.training.history import History
 try:
     from sklearn.callback import CallbackSupportMixin as _Callbacks
 except ModuleNotFoundError:  # it came with scikit-learn 1.9
-    _Callbacks: Any = object
+    _Callbacks: Any = type("NoCallbacks", (), {})
 
 __all__ = ["Perceptron"]
 
@@ -265,7 +265,7 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
         own = getattr(self._chosen_loss(), "own", False)
         samples = Samples(
             X, y, product(weight, class_weight), self._batch_rows(X.shape[0]),
-            pads=not own, dropout=rates, widths=widths, rng=rng,
+            pads=not own, alone=incremental, dropout=rates, widths=widths, rng=rng,
         )  # fmt: skip
         self._descend(samples, self._orders(samples.n), held, (X, y), single=incremental)
 

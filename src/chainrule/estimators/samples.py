@@ -34,7 +34,8 @@ class Samples:
 
     Where ``n`` is no multiple of the size, the last batch is smaller, which takes other code and a
     call of its own. With ``pads``, where it costs little, it is filled up with samples of weight 0
-    instead.
+    instead. With ``alone`` these are the samples of one call of many, each with as many as happen
+    to come: a batch of them is filled up to one of a few sizes, so that little code serves all.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Samples:
         size: int,
         *,
         pads: bool = True,
+        alone: bool = False,
         dropout: Sequence[float] = (),
         widths: Sequence[int] = (),
         rng: np.random.Generator | None = None,
@@ -60,10 +62,12 @@ class Samples:
         self._weight = None if weight is None else np.ascontiguousarray(weight, dtype)
         self._dropout, self._widths, self._rng = tuple(dropout), tuple(widths), rng
         self.gathers = rng is not None
-        missing = self.steps * size - self.n
+        if pads and alone and size == self.n and not self.gathers and not self.sparse:
+            self.size = _rounded_up(size)
+        missing = self.steps * self.size - self.n
         self.even = not missing
         small = not self.gathers and not self.sparse and self._X.nbytes <= _LARGEST_PADDED
-        if pads and missing and small and missing <= _WASTE * self.n:
+        if missing and small and (size < self.size or (pads and missing <= _WASTE * self.n)):
             self._pad()
 
     @property
@@ -122,6 +126,16 @@ class Samples:
         if self._rng is not None:
             masks = masks_of(self._rng, len(rows), self._dropout, self._widths, self._y.dtype)
         return Batch(X, self._y[rows], weight, masks)
+
+
+def _rounded_up(count: int) -> int:
+    """One of eight sizes between a power of two and the next, at least as large.
+
+    >>> [_rounded_up(count) for count in (7, 100, 129, 200)]
+    [7, 104, 144, 208]
+    """
+    step = 1 << max(count.bit_length() - 4, 0)
+    return -(-count // step) * step
 
 
 def masks_of(
