@@ -32,6 +32,7 @@ __all__ = [
     "chosen_schedule",
     "formulation_of",
     "hidden_activations",
+    "layers_of",
     "per_hidden_layer",
 ]
 
@@ -112,11 +113,12 @@ def hidden_activations(model: Any, count: int) -> list[Any]:
     return per_hidden_layer("activation", model.activation, count)
 
 
+def layers_of(model: Any) -> tuple[tuple[Choice, ...], Choice]:
+    """The activations of a fitted estimator's hidden layers, and of its output."""
+    hidden = hidden_activations(model, model.n_layers_ - 2)
+    return tuple(map(chosen_activation, hidden)), chosen_activation(model.out_activation_)
+
+
 def formulation_of(model: Any) -> Formulation:
     """The network of a fitted estimator, with its loss."""
-    hidden = hidden_activations(model, model.n_layers_ - 2)
-    return Formulation(
-        tuple(chosen_activation(each) for each in hidden),
-        chosen_activation(model.out_activation_),
-        model._chosen_loss(),
-    )
+    return Formulation(*layers_of(model), model._chosen_loss())

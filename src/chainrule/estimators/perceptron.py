@@ -27,6 +27,7 @@ from chainrule.estimators.choosing import (
     chosen_schedule,
     formulation_of,
     hidden_activations,
+    layers_of,
     per_hidden_layer,
 )
 from chainrule.estimators.descent import Descent
@@ -336,8 +337,8 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
 
     def _outputs(self, X: Any) -> Array:
         """The output for each row of checked inputs, shape (n, outputs)."""
-        formulation = self._formulation()
-        outputs: Array = formulation.output(self._logits(X, formulation.hidden))
+        hidden, output = layers_of(self)
+        outputs: Array = output(self._logits(X, hidden))
         return outputs
 
     def _logits(self, X: Any, hidden: Sequence[Choice]) -> Array:
