@@ -1,6 +1,8 @@
 """What scikit-learn's perceptrons do not offer."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -369,3 +371,37 @@ def test_an_own_optimizer_is_traced(moons):
 def sign_descent(parameters, gradients, state, learning_rate):
     new = map_leaves(lambda W, g: W - learning_rate * np.sign(g), parameters, gradients)
     return new, state
+
+
+SLOW = """
+import os, signal, threading, time, warnings
+import numpy as np
+from chainrule.estimators import MLPRegressor
+signal.signal(signal.SIGINT, signal.default_int_handler)
+rng = np.random.default_rng(0)
+X = rng.standard_normal((40_000, 50))
+settings = dict(hidden_layer_sizes=(200, 200), batch_size=100, max_iter=1000, random_state=0)
+MLPRegressor(**{**settings, "max_iter": 1}).fit(X[:200], X[:200, 0])
+timed = MLPRegressor(**settings, max_time=0.3)
+began = time.monotonic()
+timed.fit(X, X[:, 0])
+print(timed.stopped_, time.monotonic() - began < 3)
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    began = time.monotonic()
+    model = MLPRegressor(**settings).fit(X, X[:, 0])
+print(model.stopped_, time.monotonic() - began < 3, str(said[-1].message))
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+
+def test_time_and_ctrl_c_are_answered_within_an_epoch():
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SLOW], capture_output=True, text=True
+    )
+    assert run.stdout.splitlines() == [
+        "max_time True",
+        "interrupted True Training interrupted by user.",
+        "True",
+    ], run.stderr

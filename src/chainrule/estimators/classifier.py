@@ -54,7 +54,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     dropout         the share of hidden units dropped in training: one, or one for each hidden layer
     callbacks       a function, or several, called with a `FittedEpoch` after each epoch; a true
                     result ends the fit
-    max_time        seconds after which the fit ends with the epoch that it is in
+    max_time        seconds after which the fit ends, in the middle of an epoch if need be
     restore_best_weights
                     end with the weights of the epoch with the lowest validation loss
     progress_bar    whether to draw one

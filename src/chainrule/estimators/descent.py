@@ -3,6 +3,7 @@
 An epoch after which something has to be done is a call of its own. Else as many epochs are run in
 one call as fit in a twentieth of a second; where training ends within them, or the learning rate
 changes, the epochs up to there are run again from the start of the call, which gives the same bits.
+A long epoch is several calls, so that Ctrl-C and a deadline are answered within it.
 """
 
 # scikit-learn has no types.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,14 +28,21 @@ from chainrule.estimators.state import OptimizerState
 from chainrule.estimators.steps import carried_leaves, ready_steps
 from chainrule.estimators.watching import Watch
 from chainrule.pytrees import flatten
+from chainrule.training.interruption import Interruption, interruptible
 
 __all__ = ["Descent"]
 
 Array = NDArray[Any]
 _CALL_SECONDS = 0.05
 _GROWTH = 64
+_FIRST_STEPS = 256
+"""How many steps the first call has, before it is known how long a step takes."""
 _MOST_ORDERED = 1 << 22
 """How many row numbers are drawn ahead at most."""
+
+
+class _Cut(Exception):
+    """Training ends in the middle of an epoch, for a reason."""
 
 
 class Descent:
@@ -56,6 +64,8 @@ class Descent:
         self.records, self.watch = records, watch
         self._steps: dict[int, Any] = {}
         self._epochs_in_call = 1
+        self._step_seconds = 0.0
+        self._interruption = Interruption()
         self._deadline = np.inf
         if model.max_time is not None:
             self._deadline = time.monotonic() + model.max_time
@@ -70,7 +80,11 @@ class Descent:
         model = self.model
         model.n_iter_ = 0
         try:
-            with np.errstate(all="ignore"), self.watch.shown():
+            with (
+                np.errstate(all="ignore"),
+                self.watch.shown(),
+                interruptible() as self._interruption,
+            ):
                 model.stopped_ = self._until_stopped(epochs, single=single)
         finally:
             self.orders.finish()
@@ -80,7 +94,9 @@ class Descent:
         model = self.model
         try:
             while model.n_iter_ < epochs:
-                reason = self._advance(self._ahead(epochs - model.n_iter_))
+                reason = self._advance(self._ahead(epochs - model.n_iter_)) or self._due()
+                if reason == "interrupted":
+                    raise KeyboardInterrupt
                 if reason is not None:
                     return reason
                 if single:
@@ -96,6 +112,12 @@ class Descent:
             warnings.warn("Training interrupted by user.", stacklevel=8)
             return "interrupted"
         return "max_iter"
+
+    def _due(self) -> str | None:
+        """Why training has to end at once."""
+        if self._interruption.asked:
+            return "interrupted"
+        return "max_time" if time.monotonic() > self._deadline else None
 
     def _ahead(self, left: int) -> int:
         """How many epochs are run in one call."""
@@ -115,7 +137,11 @@ class Descent:
         self.samples.check_weights(orders)
         rates = np.array(self.records.rates(epochs, self.samples.steps))
         carried = [leaf.copy() for leaf in start] if epochs > 1 else start
-        losses = self._run(carried, orders, rates)
+        try:
+            losses = self._run(carried, orders, rates)
+        except _Cut as cut:
+            self._keep(carried)
+            return str(cut)
         done, reason = epochs, None
         for i, loss in enumerate(losses.tolist()):
             reason = self._noted(loss, float(rates[i, -1]), carried, last=epochs == 1)
@@ -131,9 +157,7 @@ class Descent:
         seconds = time.perf_counter() - began
         fitting = int(epochs * _CALL_SECONDS / max(seconds, 1e-9))
         self._epochs_in_call = max(1, min(fitting, _GROWTH * epochs))
-        if reason in (None, "rate"):
-            return "max_time" if time.monotonic() > self._deadline else None
-        return reason
+        return None if reason == "rate" else reason
 
     def _noted(self, loss: float, rate: float, carried: list[Array], *, last: bool) -> str | None:
         """Measure and note an epoch, and tell of it; why to go no further in this call."""
@@ -185,9 +209,28 @@ class Descent:
         """Run steps of so many rows each, in as many calls as their data are made ready in."""
         losses = np.empty((2, len(rates)))
         for some, data, places in self.samples.parts(order, rows):
-            steps = self._ready(rows, data)
-            steps(carried, flatten(data)[0], places, rates[some], losses[0, some], losses[1, some])
+            steps, arrays = self._ready(rows, data), flatten(data)[0]
+            for piece in self._pieces(some.stop - some.start):
+                began = time.perf_counter()
+                now = slice(some.start + piece.start, some.start + piece.stop)
+                used = places[piece.start * rows : piece.stop * rows]
+                steps(carried, arrays, used, rates[now], losses[0, now], losses[1, now])
+                count = piece.stop - piece.start
+                self._step_seconds = (time.perf_counter() - began) / count
         return losses[1]
+
+    def _pieces(self, steps: int) -> Iterator[slice]:
+        """So many steps in calls of a fraction of a second each; raises _Cut between them."""
+        start = 0
+        while start < steps:
+            if start and (reason := self._due()):
+                raise _Cut(reason)
+            most = _FIRST_STEPS
+            if self._step_seconds:
+                most = max(1, int(2 * _CALL_SECONDS / self._step_seconds))
+            end = min(start + most, steps)
+            yield slice(start, end)
+            start = end
 
     def _ready(self, rows: int, data: Batch) -> Any:
         if rows not in self._steps:
