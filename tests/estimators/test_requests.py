@@ -288,6 +288,12 @@ def test_a_progress_bar_is_drawn(moons, capsys):
         ({"l1": -1}, "l1"),
         ({"callbacks": 3}, "callbacks"),
         ({"solver": "lbfgs", "dropout": 0.5}, "cannot be used with solver='lbfgs'"),
+        ({"activation": lambda z: np.sum(z)}, "gave shape .* it must keep the shape"),
+        ({"loss": lambda output, target: output}, "must give one number"),
+        (
+            {"loss": lambda output, target: np.mean(output), "class_weight": {0: 2.0}},
+            "takes only",
+        ),
         ({"loss": "categorical_cross_entropy"}, "use loss='log_loss'"),
     ],
 )
@@ -405,3 +411,21 @@ def test_time_and_ctrl_c_are_answered_within_an_epoch():
         "interrupted True Training interrupted by user.",
         "True",
     ], run.stderr
+
+
+def centred(z):
+    return np.tanh(z - np.mean(z, axis=0))
+
+
+def test_own_functions_see_the_samples_of_their_batch_alone(moons):
+    """No batch is filled up where a function may mix its samples."""
+    X, y, *_ = moons
+    settings = {**SMALL, "max_iter": 1, "shuffle": False, "learning_rate_init": 1e-12}
+    X, y = X[:58], y[:58]  # batches of 20, 20 and 18
+    model = MLPClassifier(**settings, activation=centred, batch_size=20, alpha=0).fit(X, y)
+    losses = []
+    for start in (0, 20, 40):
+        part = slice(start, start + 20)
+        p = model.predict_proba(X[part])[np.arange(len(y[part])), y[part]]
+        losses += list(-np.log(p))
+    assert model.loss_ == pytest.approx(np.mean(losses), rel=1e-8)

@@ -12,6 +12,8 @@ except ModuleNotFoundError as error:
     ) from error
 
 from chainrule.estimators.classifier import MLPClassifier
+from chainrule.estimators.displays import HistoryDisplay
 from chainrule.estimators.regressor import MLPRegressor
+from chainrule.estimators.watching import FittedEpoch
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["FittedEpoch", "HistoryDisplay", "MLPClassifier", "MLPRegressor"]

@@ -30,6 +30,7 @@ from chainrule.derivatives import value_and_grad
 from chainrule.graph import Graph
 from chainrule.networks.choices import Choice
 from chainrule.networks.losses import Loss, match_dtype
+from chainrule.networks.own import check_activated, check_takes_weight, check_total
 from chainrule.pytrees import map_leaves
 from chainrule.simplification import simplify_graph
 from chainrule.tracer import named, special, trace
@@ -102,6 +103,7 @@ class Formulation:
             if i == last:
                 return z
             a = self.hidden[i](z)
+            check_activated(self.hidden[i], i + 1, z, a)
             if masks is not None and masks[i] is not None:
                 a = a * match_dtype(masks[i], a)
             a = named(a, f"a{i + 1}")
@@ -123,7 +125,10 @@ class Formulation:
         weight = None if batch.weight is None else match_dtype(batch.weight, z)
         if isinstance(self.loss, Loss):
             output = z if self.loss.takes == "logits" else self.output(z)
+            if weight is not None:
+                check_takes_weight(self.loss)
             loss = self.loss(output, y, weight)
+            check_total(self.loss, loss)
             return loss, loss
         minimised, reported = ENTRIES[self.loss](z, y, self.output.name)
         return _mean(minimised, weight), _mean(reported, weight)

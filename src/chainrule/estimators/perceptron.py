@@ -263,7 +263,8 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
         if self.early_stopping and held is None:
             X, y, weight, class_weight, held = split(self, X, y, weight, class_weight)
         widths, rates, rng = self._dropped()
-        own = getattr(self._chosen_loss(), "own", False)
+        # What is the user's own may mix samples, or give them no weight.
+        own = self._formulation().text is None
         samples = Samples(
             X, y, product(weight, class_weight), self._batch_rows(X.shape[0]),
             pads=not own, alone=incremental, dropout=rates, widths=widths, rng=rng,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,8 +21,9 @@ from chainrule.networks.inputs import (
     check_values,
     check_weight,
 )
-from chainrule.networks.losses import Loss, match_dtype, refuse_weight
+from chainrule.networks.losses import Loss, match_dtype
 from chainrule.networks.losses import loss as choose_loss
+from chainrule.networks.own import check_activated, check_takes_weight, check_total
 from chainrule.networks.settings import (
     check_sizes,
     check_together,
@@ -250,12 +250,7 @@ class Network:
         for i, layer in enumerate(self.layers, start=1):
             z = a @ parameters[f"W{i}"] + parameters[f"b{i}"]
             a = layer(z)
-            if layer.own and getattr(a, "shape", None) != z.shape:
-                raise SettingError(
-                    f"The activation {layer.name} of layer {i} gave shape "
-                    f"{getattr(a, 'shape', ())} for an input of shape {z.shape}; "
-                    f"it must keep the shape."
-                )
+            check_activated(layer, i, z, a)
             if f"m{i}" in masks:
                 a = a * match_dtype(masks[f"m{i}"], a)
             values[f"z{i}"], values[f"a{i}"] = named(z, f"z{i}"), named(a, f"a{i}")
@@ -290,14 +285,9 @@ class Network:
         else:
             weight = _array(weight)
             check_weight(weight, output.shape[0])
-            if self.criterion.own and not _takes_weight(self.criterion):
-                raise refuse_weight(self.criterion)
+            check_takes_weight(self.criterion)
             result = self.criterion(output, y, weight)
-        if self.criterion.own and getattr(result, "shape", ()) != ():
-            raise SettingError(
-                f"The loss {self.criterion.name} gave shape {result.shape}; it must give one "
-                f"number. Take np.mean or np.sum of it."
-            )
+        check_total(self.criterion, result)
         return result
 
     def penalty(self, parameters: Mapping[str, Any]) -> Any:
@@ -375,11 +365,3 @@ class Network:
 def _array(value: Any) -> Any:
     """Lists and numbers as arrays; anything with a shape, traced values too, untouched."""
     return np.asarray(value) if isinstance(value, list | tuple | int | float) else value
-
-
-def _takes_weight(chosen: Loss) -> bool:
-    try:
-        inspect.signature(chosen.function).bind(None, None, None)
-    except (TypeError, ValueError):
-        return False
-    return True
