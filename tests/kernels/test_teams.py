@@ -179,3 +179,13 @@ def test_interruptions_wait_until_all_threads_have_ended() -> None:
 
 def test_there_is_a_processor() -> None:
     assert 1 <= processors() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [("1", 1), ("", None), ("0", None), ("4,2", None)])
+def test_as_many_threads_as_joblib_leaves(asked, expected, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    available = processors()
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert processors() == (expected or available)
+    monkeypatch.setenv("OMP_NUM_THREADS", str(available + 5))
+    assert processors() == available

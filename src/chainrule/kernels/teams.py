@@ -23,7 +23,16 @@ def threads_worth(schedule: Schedule, share: int) -> int:
 
 
 def processors() -> int:
-    """How many processors this process may use now."""
+    """How many processors this process may use now.
+
+    They are those that it is bound to, and at most ``OMP_NUM_THREADS``, with which joblib, and so
+    scikit-learn's ``n_jobs``, shares the processors out among processes.
+    """
+    found, asked = _available(), os.environ.get("OMP_NUM_THREADS", "")
+    return min(found, int(asked)) if asked.isdecimal() and int(asked) else found
+
+
+def _available() -> int:
     count: Callable[[], int | None] | None = getattr(os, "process_cpu_count", None)
     if count is None and hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
