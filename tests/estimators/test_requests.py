@@ -391,13 +391,13 @@ MLPRegressor(**{**settings, "max_iter": 1}).fit(X[:200], X[:200, 0])
 timed = MLPRegressor(**settings, max_time=0.3)
 began = time.monotonic()
 timed.fit(X, X[:, 0])
-print(timed.stopped_, time.monotonic() - began < 3)
+print(timed.stopped_, time.monotonic() - began < 20)
 threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     began = time.monotonic()
     model = MLPRegressor(**settings).fit(X, X[:, 0])
-print(model.stopped_, time.monotonic() - began < 3, str(said[-1].message))
+print(model.stopped_, time.monotonic() - began < 20, str(said[-1].message))
 print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 """
 

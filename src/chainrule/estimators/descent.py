@@ -35,8 +35,8 @@ __all__ = ["Descent"]
 Array = NDArray[Any]
 _CALL_SECONDS = 0.05
 _GROWTH = 64
-_FIRST_STEPS = 256
-"""How many steps the first call has, before it is known how long a step takes."""
+_FIRST_OPERATIONS = 1_000_000_000
+"""How many operations the first call has, before it is known how long a step takes."""
 _MOST_ORDERED = 1 << 22
 """How many row numbers are drawn ahead at most."""
 
@@ -225,10 +225,12 @@ class Descent:
         while start < steps:
             if start and (reason := self._due()):
                 raise _Cut(reason)
-            most = _FIRST_STEPS
             if self._step_seconds:
-                most = max(1, int(2 * _CALL_SECONDS / self._step_seconds))
-            end = min(start + most, steps)
+                most = int(2 * _CALL_SECONDS / self._step_seconds)
+            else:
+                weights = sum(W.size for W in self.model.coefs_)
+                most = _FIRST_OPERATIONS // (6 * self.samples.size * weights)
+            end = min(start + max(most, 1), steps)
             yield slice(start, end)
             start = end
 
