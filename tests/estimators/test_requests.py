@@ -429,3 +429,16 @@ def test_own_functions_see_the_samples_of_their_batch_alone(moons):
         p = model.predict_proba(X[part])[np.arange(len(y[part])), y[part]]
         losses += list(-np.log(p))
     assert model.loss_ == pytest.approx(np.mean(losses), rel=1e-8)
+
+
+def test_a_warm_start_may_change_its_solver_and_what_it_watches(moons):
+    X, y, *_ = moons
+    model = MLPClassifier(**SMALL, warm_start=True)
+    model.set_params(solver="lbfgs").fit(X, y)
+    first = model.loss_
+    model.set_params(solver="adam", learning_rate_init=1e-6).fit(X, y)
+    assert model.loss_curve_[0] == pytest.approx(first, rel=0.1)
+    model.set_params(early_stopping=True).fit(X, y)
+    assert len(model.validation_scores_) == model.n_iter_
+    model.set_params(early_stopping=False).fit(X, y)
+    assert model.best_loss_ == min(model.loss_curve_)

@@ -192,13 +192,17 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
         self.coefs_, self.intercepts_ = initial_weights(self._random_state, widths, names, dtype)
         self.history_ = History()
         if self.solver != "lbfgs":
-            self.loss_curve_ = []
-            self._no_improvement_count = 0
-            self.best_loss_ = None if self.early_stopping else np.inf
-            self.validation_scores_ = [] if self.early_stopping else None
-            self.best_validation_score_ = -np.inf if self.early_stopping else None
-            self._best_coefs = [W.copy() for W in self.coefs_]
-            self._best_intercepts = [b.copy() for b in self.intercepts_]
+            self._begin_records()
+
+    def _begin_records(self) -> None:
+        """Records without an epoch, as the stochastic solvers keep them."""
+        self.loss_curve_ = []
+        self._no_improvement_count = 0
+        self.best_loss_ = None if self.early_stopping else np.inf
+        self.validation_scores_ = [] if self.early_stopping else None
+        self.best_validation_score_ = -np.inf if self.early_stopping else None
+        self._best_coefs = [W.copy() for W in self.coefs_]
+        self._best_intercepts = [b.copy() for b in self.intercepts_]
 
     def _take_weights(self, coefs: Any, intercepts: Any) -> None:
         """Start from weights that were given to ``fit``."""
@@ -253,6 +257,12 @@ class Perceptron(FittedMethods, _Callbacks, BaseEstimator):
         *,
         incremental: bool,
     ) -> None:
+        # Weights may come from another solver, or from a fit that watched something else.
+        if (
+            getattr(self, "validation_scores_" if self.early_stopping else "best_loss_", None)
+            is None
+        ):
+            self._begin_records()
         if not incremental or not hasattr(self, "_optimizer"):
             self._begin_optimizer()
         if self.early_stopping and incremental:
