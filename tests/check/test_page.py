@@ -41,7 +41,7 @@ KINDS = (
     "little_net__mean_for_sum.py",
     "softmax_homework__factor.ipynb",
     "softmax_homework__derivative_missing.ipynb",
-    "logistic_by_hand__overflow.py",
+    "raw_pixels__overflow.py",
 )
 # Text that would be markup, were it not escaped, and characters that reorder what is around them.
 HOSTILE = '''
