@@ -24,6 +24,7 @@ from chainrule.check.updates import (
     common_factor,
     common_step,
     is_rate,
+    settle_scaled,
     settle_single_numbers,
     step_of,
     uphill,
@@ -100,6 +101,7 @@ def compare(
         return None
     of_state = trace.after(roles.state)
     found = [Update(trace, each, exact[each.path], of_state) for each in known]
+    settle_scaled(found)
     settle_single_numbers(trace, found)
     if common_step(found) is None:
         settle_equal_rates(trace, found)
@@ -175,6 +177,8 @@ def _by_another_loss(trace: Trace, roles: Roles) -> Compared | None:
         found = compare(trace, other, match=False, locate=False)
         if found is None or not found.wrong or not is_likely(found.factor):
             continue
+        if any(np.any(step_of(trace, e)) for e in parameters if e not in found.parameters):
+            continue  # something else moves that one
         sizes = [each.start.size for each in found.parameters if each not in found.wrong]
         if max(sizes, default=0) >= _TELLING and len(sizes) >= len(found.wrong):
             found = compare(trace, other)

@@ -16,6 +16,7 @@ __all__ = [
     "Parameter",
     "Roles",
     "ancestors",
+    "candidates_in",
     "changed_in",
     "gradients_of",
     "is_step",
@@ -201,6 +202,11 @@ def _line(node: Node) -> int | None:
 
 def _is_spread(node: Node) -> bool:
     return node.primitive.name == "broadcast_to" and node.inputs[0].size == 1
+
+
+def candidates_in(trace: Trace, changed: list[Parameter]) -> list[Node]:
+    """The numbers that may be a loss, the likeliest first."""
+    return _candidates(trace, changed, None)
 
 
 def _candidates(trace: Trace, changed: list[Parameter], loss_name: str | None) -> list[Node]:

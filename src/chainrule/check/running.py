@@ -23,6 +23,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -38,6 +39,7 @@ from chainrule.check.multiples import tolerance_of
 from chainrule.check.optimisers import Minimised, as_wrong, follow_optimisers, starts
 from chainrule.check.programs import Program, load_program
 from chainrule.check.roles import Roles, lost_at, roles_of
+from chainrule.check.several import by_several, other_losses
 from chainrule.check.statements import renamed_at
 from chainrule.check.symmetry import equal_units
 from chainrule.check.truncation import cut_steps
@@ -232,12 +234,28 @@ class Watch:
             compared = None if compared is None else as_wrong(compared)
         elif self.loss is None and loop not in self._own and _is_open(roles, compared):
             roles, compared = implied(trace, roles, compared, match=match, locate=locate)
+        known = minimised or self.loss is not None
+        if compared is not None and not (known or compared.implied) and _is_unsettled(compared):
+            roles, compared = self._by_another(trace, roles, compared)
         found = self.found(trace, roles, compared)
         if found.get("verdict") not in _RIGHT and trace.begins_whole(roles.loss):
             found = {"reason": _WHOLE}
         found |= _seen(trace, roles)
         self._write({"loop": loop, "iteration": count, **found})
         os._exit(0)
+
+    def _by_another(self, trace: Trace, roles: Roles, compared: Compared) -> tuple[Roles, Compared]:
+        """What an iteration comes to by another of its numbers, where that is no mistake."""
+        for other in other_losses(trace, roles):
+            by_it = compare(trace, other, match=False, locate=False)
+            if by_it is not None and _is_all_of(by_it, roles):
+                whole = compare(trace, other, match=self.matches, locate=self.locates)
+                if whole is not None and whole.verdict in _RIGHT:
+                    return other, whole
+        if compared.verdict == "wrong" and by_several(trace, roles, compared):
+            reason = "it descends several losses, or another one than it shows"
+            return roles, replace(compared, verdict="cannot tell", reason=reason)
+        return roles, compared
 
     def found(self, trace: Trace, roles: Roles, compared: Compared | None) -> dict[str, Any]:
         """What is to be written down of an iteration."""
@@ -280,6 +298,20 @@ def _is_open(roles: Roles, compared: Compared | None) -> bool:
     if compared.verdict == "not this loss":
         return True
     return compared.verdict == "cannot tell" and compared.reason is None
+
+
+def _is_unsettled(compared: Compared) -> bool:
+    """Whether another number of the iteration may be the one that is descended."""
+    return compared.verdict == "wrong" or (
+        compared.verdict == "cannot tell" and compared.reason is None
+    )
+
+
+def _is_all_of(compared: Compared, roles: Roles) -> bool:
+    """Whether another loss moves all parameters, and arrays tell so."""
+    paths = {each.path for each in compared.parameters}
+    some = any(each.start.size > 1 for each in compared.parameters)
+    return compared.verdict in _RIGHT and some and {e.path for e in roles.parameters} <= paths
 
 
 def _seen(trace: Trace, roles: Roles) -> dict[str, Any]:

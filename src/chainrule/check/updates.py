@@ -31,6 +31,7 @@ __all__ = [
     "common_step",
     "is_rate",
     "last_word",
+    "settle_scaled",
     "settle_single_numbers",
     "step_of",
     "uphill",
@@ -136,6 +137,17 @@ class Update:
                 self.rate = float(trace.value(node).reshape(()))
                 return None if self.step is None else rounded(-self.step / self.rate, 1e-5)
         return None
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether an array's step is made of its gradient and no multiple of it, as Adam's."""
+        return self.size > 1 and self.step is None and bool(self.multiples)
+
+    def leave_the_step(self) -> None:
+        """Take the factors of the values on the way, and not the step's."""
+        named = [factor for _, own, factor in self.multiples if own]
+        self.every = [factor for _, _, factor in self.multiples]
+        self.chosen = (named or self.every[:1])[-1] if self.every else None
 
     @property
     def is_told(self) -> bool:
@@ -268,6 +280,31 @@ def common_step(found: list[Update]) -> float | None:
         return None
     alike = all(is_same(each.step, step) and not each.penalised for each in found)
     return step if alike else None
+
+
+def settle_scaled(found: list[Update]) -> None:
+    """Where arrays are not moved by multiples of gradients, single numbers only seem to be.
+
+    Where no gradient has a name either, it is the value that all have with the same factor.
+    """
+    if not any(each.is_scaled for each in found):
+        return
+    for each in found:
+        if each.size == 1 and each.multiples:
+            each.leave_the_step()
+    if any(each.step is not None and each.size > 1 for each in found):
+        return
+    if any(own for each in found for _, own, _ in each.multiples):
+        return
+    shared = [f for f in found[0].every if all(_holds(each, f) for each in found)]
+    if shared:
+        best = next((factor for factor in shared if is_same(factor, 1.0)), shared[0])
+        for each in found:
+            each.chosen = best
+
+
+def _holds(update: Update, factor: float) -> bool:
+    return any(is_same(each, factor) for each in update.every)
 
 
 def uphill(found: list[Update]) -> list[Parameter]:
