@@ -12,11 +12,13 @@ from chainrule.check.accumulation import accumulated
 from chainrule.check.apart import climbing, first_apart
 from chainrule.check.case import Case
 from chainrule.check.culprits import culprit, first_accumulated, helper, repeated
+from chainrule.check.decay import without_decay
 from chainrule.check.growth import is_to_grow, may_be_to_grow
 from chainrule.check.iteration import Trace
 from chainrule.check.losses import Known, is_of_fewer, known_losses
 from chainrule.check.multiples import is_likely, is_same, multiple
 from chainrule.check.omissions import never_updated
+from chainrule.check.purposes import purpose
 from chainrule.check.rates import settle_equal_rates, without_rate
 from chainrule.check.roles import Parameter, Roles, ancestors, gradients_of, takes_several_steps
 from chainrule.check.updates import (
@@ -119,6 +121,11 @@ def compare(
         sharp = [each for each in roles.parameters if each not in blurred]
         roles = replace(roles, parameters=sharp)
         return compare(trace, roles, match=match, locate=locate, rate=rate)
+    undecayed = without_decay(trace, roles) if wrong else None
+    if undecayed is not None:
+        other = compare(trace, undecayed, match=match, locate=locate, rate=rate)
+        if other is not None and not other.wrong:
+            return other
     moves = [float(np.sum(step_of(trace, each) * exact[each.path])) for each in known]
     ascends = all(move > 0 for move in moves)
     if ascends and not wrong and is_to_grow(roles.name):
@@ -158,6 +165,10 @@ def compare(
         if rate is None:
             rate = usual if usual is not None else next(iter(right), None)
         case = Case(trace, roles, factor, result.values, found, wrong, forward, rate)
+        meant = purpose(case) if wrong else None
+        if meant is not None:
+            result.verdict, result.reason = "cannot tell", meant
+            return result
         _explain(case, result)
         if result.verdict == "cannot tell" and roles.loss in trace.log:
             return _by_another_loss(trace, roles) or result

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.check.programs import Program
+from chainrule.check.purposes import MEANT
 from chainrule.check.sandbox import Ran
 
 __all__ = ["LARGE_FOLDER", "Limits", "ending", "is_open", "reason"]
@@ -112,6 +113,8 @@ def reason(program: Program, ran: Ran, limits: Limits, ended: str) -> str:
             f"In the loop in {where}, {reason}: that is right of a likelihood and its like, and "
             "wrong of a loss, and its name does not tell."
         )
+    if reason.startswith(MEANT):
+        return f"In the loop in {where}, {reason}: that may be meant, and then it is no mistake."
     return f"The loop in {where} cannot be followed: {reason.rstrip('.')}."
 
 
