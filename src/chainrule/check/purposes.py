@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from chainrule.check.case import Case
 from chainrule.check.multiples import is_same, multiple, tolerance_of
-from chainrule.check.roles import ancestors, is_step
+from chainrule.check.roles import ancestors, candidates_in, changed_in, is_step
 from chainrule.graph import Node
 
 __all__ = ["MEANT", "purpose"]
@@ -41,6 +41,8 @@ def _fed_back(case: Case) -> str | None:
     }
     hidden = {frozenset(each.shape) for each in forward & moving if _leaf(each) not in starts}
     own = {each for each in own if frozenset(each.shape) not in hidden} - _data(case, own)
+    # What another loss of the iteration is computed with is a parameter of it.
+    own -= ancestors(candidates_in(trace, changed_in(trace)))
     fed = trace.after(own)
     products: dict[Node, Node] = {}
     for node in trace.log:
