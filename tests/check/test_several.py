@@ -94,6 +94,7 @@ def checked(folder, text: str) -> Check:
 def test_tasks_side_by_side_are_not_called_wrong(tmp_path):
     check = checked(tmp_path, TWO_TASKS.format(derivative="(1 - h**2)"))
     assert check.verdict == "cannot tell"
+    assert "updates are made of several losses, or of another one than kind_loss" in check.summary
 
 
 def test_a_fault_in_what_two_tasks_share_is_still_found(tmp_path):

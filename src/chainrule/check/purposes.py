@@ -15,7 +15,11 @@ from chainrule.graph import Node
 __all__ = ["MEANT", "purpose"]
 
 Array = NDArray[Any]
-MEANT = ("the error goes back through", "what is added to a gradient")
+MEANT = (
+    "the error goes back through",
+    "what is added to a gradient",
+    "updates are made of several losses",
+)
 """How the reasons begin."""
 _PRODUCTS = ("matmul", "einsum")
 

@@ -38,6 +38,7 @@ from chainrule.check.iteration import Iteration, Trace
 from chainrule.check.multiples import tolerance_of
 from chainrule.check.optimisers import Minimised, as_wrong, follow_optimisers, starts
 from chainrule.check.programs import Program, load_program
+from chainrule.check.purposes import MEANT
 from chainrule.check.roles import Roles, lost_at, roles_of
 from chainrule.check.several import by_several, other_losses
 from chainrule.check.statements import renamed_at
@@ -253,7 +254,7 @@ class Watch:
                 if whole is not None and whole.verdict in _RIGHT:
                     return other, whole
         if compared.verdict == "wrong" and by_several(trace, roles, compared):
-            reason = "it descends several losses, or another one than it shows"
+            reason = f"{MEANT[2]}, or of another one than {roles.name or 'the one shown'}"
             return roles, replace(compared, verdict="cannot tell", reason=reason)
         return roles, compared
 
