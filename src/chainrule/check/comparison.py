@@ -121,7 +121,8 @@ def compare(
         sharp = [each for each in roles.parameters if each not in blurred]
         roles = replace(roles, parameters=sharp)
         return compare(trace, roles, match=match, locate=locate, rate=rate)
-    undecayed = without_decay(trace, roles) if wrong else None
+    unclear = wrong or any(each.is_scaled for each in found)
+    undecayed = without_decay(trace, roles) if unclear else None
     if undecayed is not None:
         other = compare(trace, undecayed, match=match, locate=locate, rate=rate)
         if other is not None and not other.wrong:
