@@ -30,6 +30,7 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
     chainrule check my_network.py        the gradients in a program of yours, line by line
     chainrule explain xor                every number of a training step, and its rule
     chainrule sweep xor --hidden 2,3     how many of a thousand seeds learn it
+    chainrule diagnose DIR               why a network does not learn, and what helps
     """,
 )
 @click.version_option(__version__, prog_name="chainrule")
@@ -262,6 +263,22 @@ def sweep(ctx: click.Context, **options: Any) -> None:
         from chainrule.cli.sweeping import run_sweeping
 
     run_sweeping(options, run_defaults())
+
+
+@main.command(cls=DataCommand)
+@click.argument("model", type=_PATH)
+@click.argument("data", required=False)
+@option("Result", "--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
+def diagnose(**options: Any) -> None:
+    """Say why the MODEL in a folder does not learn, and what helps.
+
+    DATA is a built-in set or a file with the same columns; by default what the model was trained
+    on.
+    """
+    with importing():
+        from chainrule.cli.diagnosing import run_diagnose
+
+    run_diagnose(options)
 
 
 def given_options(ctx: click.Context) -> set[str]:
