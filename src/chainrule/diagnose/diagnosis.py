@@ -60,6 +60,7 @@ def diagnose(
     y: Any = None,
     *,
     data: str | None = None,
+    time: float = 2.0,
     **facts: Any,
 ) -> Diagnosis:
     """Why a network does not learn: verdicts, each with its evidence.
@@ -67,6 +68,7 @@ def diagnose(
     what        the folder of a saved model; or a `Network`, with its ``parameters``, ``X`` of shape
                 (n, features) and ``y`` of shape (n, outputs); or a `Subject`
     data        other data than a saved model's recipe names
+    time        how many seconds to train on for, at most a quarter of them, and to try advice for
     facts       what is known of the run, by the names of `Subject`: ``losses``, ``rate``,
                 ``optimizer``, ``epochs``, ``batch_size``, …
 
@@ -87,7 +89,7 @@ def diagnose(
     else:
         subject = subject_of_folder(what, data)
         subject = replace(subject, **facts) if facts else subject
-    standing = Standing(subject)
+    standing = Standing(subject, time / 4)
     measures = Measures(subject, standing)
     verdicts = list(verdicts_of(subject, standing, measures))
     verdicts.sort(key=lambda each: not each.fault)
@@ -122,12 +124,26 @@ def verdicts_of(subject: Subject, standing: Standing, measures: Measures) -> Ite
         if rest is not None:
             found.append(rest)
             yield rest
-    if not found and overfitted is None:
+    if not found:
+        yield from _by_training_on(subject, standing, known=overfitted is not None)
+
+
+def _by_training_on(subject: Subject, standing: Standing, *, known: bool) -> Iterator[Verdict]:
+    """What training on shows, where nothing else shows anything."""
+    later = standing.continuation
+    if later is not None and later.reached:
+        text = (
+            f"Trained on as it was, it reached the loss {number(subject.goal)} after {later.epochs:,} "
+            f"epochs more; the run had {subject.epochs:,}."
+        )
+        yield Verdict("descending", False, "measured", (text,), {"epochs_more": later.epochs})
+    elif not known:
         text = (
             f"The loss is {number(subject.loss)}, the goal {number(subject.goal)}; nothing was found "
             "that keeps the run from it, nor a law by which it falls."
         )
-        yield Verdict("not-known", False, "likely", (text,))
+        more = "" if later is None else f"Trained on for {later.epochs:,} epochs: {number(later.loss)}."
+        yield Verdict("not-known", False, "likely", (text, *([more] if more else [])))
 
 
 def _hindrances(subject: Subject, standing: Standing, measures: Measures) -> Iterator[Verdict]:

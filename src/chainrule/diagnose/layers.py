@@ -13,7 +13,7 @@ from chainrule.diagnose.floors import groups_of
 from chainrule.diagnose.limits import SATURATED, relative_slopes
 from chainrule.diagnose.subject import Subject
 from chainrule.diagnose.verdict import Verdict
-from chainrule.diagnose.wording import counted, number, units
+from chainrule.diagnose.wording import counted, listed, number, units
 
 __all__ = ["LayerState", "layer_states", "layer_verdicts"]
 
@@ -170,7 +170,7 @@ def _deltas(subject: Subject) -> list[Array]:
 
 def layer_verdicts(subject: Subject, states: list[LayerState]) -> Iterator[Verdict]:
     """What is wrong with layers; meant for runs that have not learned."""
-    for find in (_symmetric, _all_dead, _all_saturated, _exploding, _vanishing):
+    for find in (_symmetric, _all_dead, _all_saturated, _output_saturated, _exploding, _vanishing):
         found = find(subject, states)
         if found is not None:
             yield found
@@ -262,6 +262,30 @@ def _all_saturated(subject: Subject, states: list[LayerState]) -> Verdict | None
         return Verdict("saturated", True, "measured", tuple(sentences),
                        {"layer": state.number, "share": share})  # fmt: skip
     return None
+
+
+def _output_saturated(subject: Subject, states: list[LayerState]) -> Verdict | None:
+    """Outputs that are sure and wrong: their slope lets next to no gradient in at the top."""
+    slopes = relative_slopes(states[-1].activation, subject.outputs)
+    constant = subject.constant
+    if slopes is None or subject.network.criterion.takes == "logits" or constant is None:
+        return None
+    errors = np.where(slopes < SATURATED, (subject.outputs - subject.targets) ** 2, 0.0)
+    share = float(np.sum(errors) / max(np.sum((subject.outputs - subject.targets) ** 2), 1e-300))
+    if share <= 0.5 or subject.loss <= constant.loss:
+        return None
+    rows = np.argsort(-np.max(errors, axis=1))[:6]
+    wrong = [int(i) for i in np.sort(rows) if np.max(errors[i]) > 0]
+    worst = wrong[0]
+    sentences = (
+        f"The outputs for {listed([subject.sample(i) for i in wrong])} are wrong and saturated: for "
+        f"{subject.sample(worst)} it is {number(float(subject.outputs[worst].ravel()[0]))}, with a "
+        f"slope of {number(float(np.min(slopes[worst])))} of the steepest.",
+        f"So the gradient lets next to nothing of the error in; the loss {number(subject.loss)} is "
+        f"worse than that of the best constant output, {number(constant.loss)}.",
+    )
+    return Verdict("saturated", True, "proved", sentences,
+                   {"layer": subject.network.depth, "share": share})  # fmt: skip
 
 
 def _exploding(subject: Subject, states: list[LayerState]) -> Verdict | None:

@@ -9,7 +9,7 @@ above, their outputs are the same too, and the loss has a floor.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,11 +87,13 @@ def relative_slopes(name: str, activations: Array) -> Array | None:
 def limit_of(subject: Subject, above: float) -> Limit | None:
     """The infimum at infinity that the network stands before, with a loss of more than ``above``.
 
-    Of the sets of saturated units, from the most saturated on, the first whose ray exists, along
-    which the loss falls all the way, and whose floor is above ``above`` and below the loss now.
+    Of the sets of saturated units whose ray exists, along which the loss falls all the way, and
+    whose floor is above ``above`` and below the loss now, it is the one whose outputs in the limit
+    are nearest to the outputs now: the pattern tells states apart, not the loss.
     """
     if subject.network.criterion.own or subject.reported.own:
         return None
+    found: list[tuple[float, Limit]] = []
     for saturations in _candidates(subject):
         groups = _groups(subject, saturations)
         floor = subject.floor_of(groups)
@@ -101,9 +103,13 @@ def limit_of(subject: Subject, above: float) -> Limit | None:
         losses = _along(subject, ray)
         if losses is None:
             continue
-        reached = _reached(subject, saturations)
-        return Limit(saturations, ray, len(losses) - 1, losses, groups, floor, reached)
-    return None
+        distance = float(np.max(np.abs(subject.outputs - floor.outputs)))
+        limit = Limit(saturations, ray, len(losses) - 1, losses, groups, floor, np.nan)
+        found.append((distance, limit))
+    if not found:
+        return None
+    _, nearest = min(found, key=lambda pair: pair[0])
+    return replace(nearest, reached=_reached(subject, nearest.saturations))
 
 
 def _candidates(subject: Subject) -> Iterator[tuple[Saturation, ...]]:

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.diagnose.continuation import Continuation, trained_on
 from chainrule.diagnose.limits import Limit, Saturation, limit_of
 from chainrule.diagnose.progress import Trend, trend_of
 from chainrule.diagnose.spectrum import Spectrum, spectrum_at
@@ -24,8 +25,8 @@ _NAMED_WEIGHTS = 4
 class Standing:
     """Where a run stands in the landscape of its loss; each part is computed when asked for."""
 
-    def __init__(self, subject: Subject) -> None:
-        self.subject = subject
+    def __init__(self, subject: Subject, seconds: float = 0.0) -> None:
+        self.subject, self.seconds = subject, seconds
 
     @cached_property
     def spectrum(self) -> Spectrum | None:
@@ -45,9 +46,21 @@ class Standing:
         return escape_from(self.subject.calculus, self.point)
 
     @cached_property
+    def continuation(self) -> Continuation | None:
+        """What becomes of the run when it is trained on as it was."""
+        return trained_on(self.subject, self.seconds)
+
+    @cached_property
     def limit(self) -> Limit | None:
-        """The infimum at infinity."""
-        return limit_of(self.subject, above=self.subject.goal)
+        """The infimum at infinity; None also where the run, trained on, went below it.
+
+        A loss may fall all along a ray and yet fall further beside it: then the run turns off.
+        """
+        found = limit_of(self.subject, above=self.subject.goal)
+        if found is None:
+            return None
+        later = self.continuation
+        return found if later is None or later.loss >= found.floor.loss else None
 
     def verdict(self) -> Verdict | None:
         """What the derivatives say of where the run stands; None where they say nothing."""
@@ -69,8 +82,9 @@ class Standing:
             _the_ray(subject, limit),
             _what_is_left(subject, limit),
             *_how_it_crawls(trend),
-            "It is no local minimum: the loss still falls, ever more slowly, and nowhere on the way "
-            "is the gradient 0.",
+            *self._trained_on(),
+            "It is no local minimum: the gradient is not 0 here nor at any of these points, and the "
+            "loss still falls, ever more slowly.",
         ]
         facts = {
             "saturated": [
@@ -92,6 +106,12 @@ class Standing:
                                                  "fits": trend.fits},
         }  # fmt: skip
         return Verdict("infinity", True, "proved", tuple(sentences), facts)
+
+    def _trained_on(self) -> list[str]:
+        later = self.continuation
+        if later is None:
+            return []
+        return [f"Trained on as it was for {later.epochs:,} epochs more: {number(later.loss)}."]
 
     def _at_saddle(self, point: StationaryPoint) -> Verdict:
         escape = self.escape

@@ -23,6 +23,11 @@ SWINGING = 0.25
 the steepest direction alone makes every second rise; descent that is slow makes none."""
 
 
+FALLING = 0.05
+"""A run still falls where the median loss of its last quarter is lower than that of the third by
+more than this share: at that pace the loss is halved in three or four more runs like it."""
+
+
 def solved(subject: Subject) -> Verdict | None:
     """The run's goal has been reached."""
     if not subject.loss <= subject.goal:
@@ -103,7 +108,7 @@ def _is_stuck_swinging(subject: Subject, swings: Swings) -> bool:
         return True
     if not subject.full_batch:
         return False  # batches make the loss swing at any rate
-    return swings.rises > SWINGING and swings.gain < swings.spread and swings.spread > 0.01
+    return swings.rises > SWINGING and swings.gain < FALLING and swings.spread > FALLING
 
 
 def _constant(subject: Subject) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.diagnose.calculus import Calculus
-from chainrule.diagnose.spectrum import EXACT, Spectrum, spectrum_at, spectrum_of
+from chainrule.diagnose.spectrum import Spectrum, spectrum_of
 
 __all__ = ["Escape", "StationaryPoint", "escape_from", "stationary_point"]
 
@@ -17,7 +17,8 @@ Array = NDArray[np.float64]
 Kind = Literal["minimum", "saddle", "degenerate", "flat"]
 
 NEAR = 0.1
-"""A stationary point is near where it is no further than this share of the parameters' norm."""
+"""A stationary point is near where it is no further than this share of the parameters' norm, or of 1
+where that is more: a pre-activation then changes by a tenth of what bends an activation."""
 
 _NEWTON_STEPS = 40
 _RADII = (1e-3, 1e-2, 1e-1)
@@ -73,14 +74,14 @@ def stationary_point(
         if float(np.linalg.norm(gradient)) > _rounding(calculus, v, spectrum):
             return None
         return _classified(calculus, v, v, spectrum)
-    reach = NEAR * float(np.linalg.norm(v))
+    reach = NEAR * max(1.0, float(np.linalg.norm(v)))
     point, found = v, spectrum
     for _ in range(_NEWTON_STEPS):
         gradient = calculus.gradient(point)
         norm = float(np.linalg.norm(gradient))
         if norm <= _rounding(calculus, point, found):
             return _classified(calculus, v, point, found)
-        step = _newton_step(calculus, point, gradient, found)
+        step = _newton_step(gradient, found)
         if step is None or float(np.linalg.norm(point + step - v)) > reach:
             return None
         point = point + step
@@ -99,24 +100,13 @@ def _rounding(calculus: Calculus, v: Array, spectrum: Spectrum) -> float:
     return 100 * eps * len(calculus.X) * size
 
 
-def _newton_step(
-    calculus: Calculus, v: Array, gradient: Array, spectrum: Spectrum
-) -> Array | None:
-    """A step to where the gradient's linear model is 0, halved until the gradient is smaller."""
-    values, vectors = spectrum.values, spectrum.vectors
-    along = vectors.T @ gradient
-    known = np.abs(values) > spectrum.error
+def _newton_step(gradient: Array, spectrum: Spectrum) -> Array | None:
+    """A step to where the gradient's linear model is 0, in the directions that are curved."""
+    known = np.abs(spectrum.values) > spectrum.error
     if not known.any():
         return None
-    parts = np.where(known, along / np.where(known, values, 1.0), 0.0)
-    step = -vectors @ parts
-    before = float(np.linalg.norm(gradient))
-    for _ in range(6):
-        after = float(np.linalg.norm(calculus.gradient(v + step)))
-        if after < before:
-            return step
-        step = step / 2
-    return None
+    vectors = spectrum.vectors[:, known]
+    return -vectors @ ((vectors.T @ gradient) / spectrum.values[known])
 
 
 def _classified(
@@ -166,7 +156,7 @@ def _rank(jacobian: Array) -> int:
     return int(np.linalg.matrix_rank(jacobian))
 
 
-def escape_from(calculus: Calculus, point: StationaryPoint, steps: int = 500) -> Escape | None:
+def escape_from(calculus: Calculus, point: StationaryPoint, steps: int = 1000) -> Escape | None:
     """A way to a lower loss from a stationary point that is no minimum; None if none was found.
 
     From a saddle it is along the most negative curvature; elsewhere, random directions at growing
@@ -180,16 +170,17 @@ def escape_from(calculus: Calculus, point: StationaryPoint, steps: int = 500) ->
         directions = [each / np.linalg.norm(each) for each in drawn]
     size = 1 + float(np.linalg.norm(point.v))
     rounding = 100 * float(np.finfo(np.float64).eps) * abs(point.loss)
-    for radius in _RADII:
-        best: Escape | None = None
-        for direction in directions:
-            found = _down(calculus, point, direction, radius * size, steps)
-            lower = found is not None and found.after < point.loss - rounding
-            if lower and found is not None and (best is None or found.after < best.after):
-                best = found
-        if best is not None:
-            return best
-    return None
+    found = [
+        way
+        for radius in _RADII
+        for direction in directions
+        if (way := _down(calculus, point, direction, radius * size, steps)) is not None
+        and way.after < point.loss - rounding
+    ]
+    if not found:
+        return None
+    lowest = min(found, key=lambda way: way.after)
+    return replace(lowest, radius=min(way.radius for way in found))
 
 
 def _down(
@@ -203,13 +194,9 @@ def _down(
     # Where the loss is higher, going down from there proves nothing of the stationary point.
     if not loss <= point.loss * (1 + 1e-12):
         return None
-    options: Any = {"maxiter": steps}
+    # Beside a saddle the first steps gain next to nothing, which must not end the search.
+    options: Any = {"maxiter": steps, "ftol": 1e-12, "gtol": 0.0}
     found: Any = minimize(
         calculus.value_and_gradient, there, jac=True, method="L-BFGS-B", options=options
     )
     return Escape(direction, radius, loss, float(found.fun), np.asarray(found.x))
-
-
-def spectrum_near(calculus: Calculus, v: Array) -> Spectrum | None:
-    """The spectrum at a point, exact where the network is small enough."""
-    return spectrum_at(calculus, v, EXACT)
