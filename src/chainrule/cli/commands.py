@@ -268,6 +268,9 @@ def sweep(ctx: click.Context, **options: Any) -> None:
 @main.command(cls=DataCommand)
 @click.argument("model", type=_PATH)
 @click.argument("data", required=False)
+@option("Diagnose", "--time", type=REAL, metavar="SECONDS", default=2.0,
+        help="Train on, and try advice, that long; 0 for not at all. [2]")  # fmt: skip
+@option("Diagnose", "--all", "whole", is_flag=True, help="Show advice that did not help, too.")
 @option("Result", "--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
 def diagnose(**options: Any) -> None:
     """Say why the MODEL in a folder does not learn, and what helps.

@@ -15,10 +15,10 @@ __all__ = ["run_diagnose"]
 
 def run_diagnose(options: dict[str, Any]) -> None:
     """Diagnose as the options say."""
-    diagnosis = diagnose(options["model"], data=options["data"])
+    diagnosis = diagnose(options["model"], data=options["data"], time=options["time"])
     if options["as_json"]:
         print(json.dumps(finite(diagnosis.to_json()), ensure_ascii=False, indent=2))
         return
     output = output_to()
-    for line, style in lines_of(diagnosis):
+    for line, style in lines_of(diagnosis, whole=options["whole"]):
         output.print(line, style=style, soft_wrap=True)

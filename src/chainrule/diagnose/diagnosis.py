@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
 
+from chainrule.diagnose.experiments import Advice, tried_advice
 from chainrule.diagnose.layers import layer_verdicts
 from chainrule.diagnose.material import data_verdicts
 from chainrule.diagnose.measures import Measures
@@ -28,10 +30,17 @@ _EXPLAINED_BY_DATA = ("contradictory", "constant-inputs", "constant-targets")
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found out about a run: its verdicts, faults first, and the numbers behind them."""
+    """What was found out about a run.
+
+    ``verdicts``  what is the matter, faults first
+    ``advice``    changes that were tried, those that helped first
+    ``measures``  the numbers behind the verdicts, computed when they are asked for
+    """
+
 
     subject: Subject = field(repr=False)
     verdicts: list[Verdict]
+    advice: list[Advice]
     measures: Measures = field(repr=False)
     standing: Standing = field(repr=False)
 
@@ -39,6 +48,12 @@ class Diagnosis:
     def faults(self) -> list[Verdict]:
         """The verdicts that say that something is wrong."""
         return [each for each in self.verdicts if each.fault]
+
+    def to_text(self, *, whole: bool = False) -> str:
+        """What was found, in words; ``whole`` tells of advice that did not help, too."""
+        from chainrule.diagnose.text import lines_of
+
+        return "\n".join(line for line, _ in lines_of(self, whole=whole))
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain data, which may hold numbers that are not finite."""
@@ -49,6 +64,7 @@ class Diagnosis:
             "loss": self.subject.loss,
             "goal": self.subject.goal,
             "verdicts": [each.to_json() for each in self.verdicts],
+            "advice": [each.to_json() for each in self.advice],
             "measures": self.measures.to_json(),
         }
 
@@ -68,7 +84,7 @@ def diagnose(
     what        the folder of a saved model; or a `Network`, with its ``parameters``, ``X`` of shape
                 (n, features) and ``y`` of shape (n, outputs); or a `Subject`
     data        other data than a saved model's recipe names
-    time        how many seconds to train on for, at most a quarter of them, and to try advice for
+    time        how many seconds to train on for, an eighth of them at most, and to try advice for
     facts       what is known of the run, by the names of `Subject`: ``losses``, ``rate``,
                 ``optimizer``, ``epochs``, ``batch_size``, …
 
@@ -89,11 +105,14 @@ def diagnose(
     else:
         subject = subject_of_folder(what, data)
         subject = replace(subject, **facts) if facts else subject
-    standing = Standing(subject, time / 4)
+    began = monotonic()
+    standing = Standing(subject, time / 8)
     measures = Measures(subject, standing)
     verdicts = list(verdicts_of(subject, standing, measures))
     verdicts.sort(key=lambda each: not each.fault)
-    return Diagnosis(subject, verdicts, measures, standing)
+    left = time - (monotonic() - began)
+    advice = tried_advice(subject, verdicts, standing, left)
+    return Diagnosis(subject, verdicts, advice, measures, standing)
 
 
 def _subject(network: Network, parameters: Any, X: Any, y: Any, facts: dict[str, Any]) -> Subject:

@@ -274,11 +274,10 @@ def _output_saturated(subject: Subject, states: list[LayerState]) -> Verdict | N
     share = float(np.sum(errors) / max(np.sum((subject.outputs - subject.targets) ** 2), 1e-300))
     if share <= 0.5 or subject.loss <= constant.loss:
         return None
-    rows = np.argsort(-np.max(errors, axis=1))[:6]
-    wrong = [int(i) for i in np.sort(rows) if np.max(errors[i]) > 0]
-    worst = wrong[0]
+    worst = int(np.argmax(np.max(errors, axis=1)))
+    wrong = np.flatnonzero(np.max(errors, axis=1) > np.max(errors[worst]) / 4)
     sentences = (
-        f"The outputs for {listed([subject.sample(i) for i in wrong])} are wrong and saturated: for "
+        f"The outputs for {listed([subject.sample(int(i)) for i in wrong])} are wrong and saturated: for "
         f"{subject.sample(worst)} it is {number(float(subject.outputs[worst].ravel()[0]))}, with a "
         f"slope of {number(float(np.min(slopes[worst])))} of the steepest.",
         f"So the gradient lets next to nothing of the error in; the loss {number(subject.loss)} is "

@@ -111,7 +111,7 @@ class Standing:
         later = self.continuation
         if later is None:
             return []
-        return [f"Trained on as it was for {later.epochs:,} epochs more: {number(later.loss)}."]
+        return [f"Trained on as it was for {later.epochs:,} epochs more, it came to {later.loss:.6g}."]
 
     def _at_saddle(self, point: StationaryPoint) -> Verdict:
         escape = self.escape
@@ -136,10 +136,12 @@ class Standing:
         optimizer = subject.optimizer
         if optimizer is None or optimizer.name != "gradient_descent" or not subject.full_batch:
             return []
-        growth = -subject.rate * point.spectrum.smallest
+        here = min(self.spectrum.smallest if self.spectrum is not None else 0.0,
+                   point.spectrum.smallest)  # fmt: skip
+        steps = max(1.0, -1 / (subject.rate * here))
         return [
-            f"Gradient descent at rate {subject.rate:g} leaves it by a factor of e every "
-            f"{counted(max(1, round(1 / growth)), 'step')}."
+            f"At rate {subject.rate:g} gradient descent needs about {_about(steps)} steps to get away "
+            "from it by a factor of e."
         ]
 
     def _at_minimum(self, point: StationaryPoint) -> Verdict:
@@ -197,6 +199,15 @@ class Standing:
             "loss": point.loss,
             "escape": escape,
         }
+
+
+def _about(count: float) -> str:
+    """A count with two digits.
+
+    >>> _about(2852.0), _about(5.4e12)
+    ('2,900', '5.4e+12')
+    """
+    return f"{float(f'{count:.1e}'):,.0f}" if count < 1e6 else f"{count:.1e}"
 
 
 def _entries(subject: Subject, direction: NDArray[np.float64]) -> dict[str, float]:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from chainrule.diagnose.diagnosis import Diagnosis
+from chainrule.diagnose.experiments import Tried
 from chainrule.diagnose.verdict import Verdict
 from chainrule.diagnose.wording import counted, number
 
@@ -14,7 +15,7 @@ __all__ = ["lines_of"]
 _WIDTH = 96
 
 
-def lines_of(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
+def lines_of(diagnosis: Diagnosis, *, whole: bool = False) -> Iterator[tuple[str, str]]:
     """The lines, each with its style on a terminal."""
     subject = diagnosis.subject
     sizes = "-".join(map(str, subject.network.sizes))
@@ -29,6 +30,7 @@ def lines_of(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     for verdict in diagnosis.verdicts:
         yield "", ""
         yield from _of_verdict(verdict)
+    yield from _of_advice(diagnosis, whole)
 
 
 def _of_verdict(verdict: Verdict) -> Iterator[tuple[str, str]]:
@@ -37,6 +39,37 @@ def _of_verdict(verdict: Verdict) -> Iterator[tuple[str, str]]:
     for sentence in verdict.evidence:
         for line in textwrap.wrap(sentence, _WIDTH):
             yield f"  {line}", ""
+
+
+def _of_advice(diagnosis: Diagnosis, whole: bool) -> Iterator[tuple[str, str]]:
+    """What was tried: how many networks reached the goal with each change, and without it."""
+    subject = diagnosis.subject
+    if not diagnosis.advice:
+        return
+    shown = [each for each in diagnosis.advice if each.helped or whole]
+    yield "", ""
+    yield (
+        f"Tried: who reaches {number(subject.goal)} within {counted(subject.epochs, 'epoch')} "
+        "(95 % intervals)",
+        "bold",
+    )
+    for here, words in ((False, "your setting, fresh starts"), (True, "trained on from here")):
+        base = next((each.without for each in diagnosis.advice if each.beside == here), None)
+        if base is not None:
+            yield f"    {words:<38}{_share(base)}", ""
+    for each in shown:
+        where = f"{each.change}, from here" if each.here else each.change
+        yield f"  {'+' if each.helped else '·'} {where:<38}{_share(each.result)}", ""
+        if each.option and each.helped:
+            yield f"      {each.option}", "dim"
+    if not any(each.helped for each in diagnosis.advice):
+        yield "  None of the changes tried did better than that.", ""
+
+
+def _share(tried: Tried) -> str:
+    """A count of networks, its share and its interval."""
+    low, high = tried.interval
+    return f"{tried.reached:>4} of {tried.tried} = {tried.share:.1%} ({low:.0%} to {high:.0%})"
 
 
 def _up(text: str) -> str:
