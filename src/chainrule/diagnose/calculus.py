@@ -133,7 +133,10 @@ class Calculus:
     @cached_property
     def _product_program(self) -> Any:
         def product(parameters: Any, direction: Any, X: Any, y: Any) -> Any:
-            along = hvp(lambda p: self._function(p, X, y), (parameters,), (direction,))
+            def loss(p: Any) -> Any:
+                return self._function(p, X, y)
+
+            along = hvp(loss, (parameters,), (direction,))
             return tuple(flatten(along)[0])
 
         return self._made(product, self._start, self._start)

@@ -101,8 +101,8 @@ def _makers(subject: Subject, standing: Standing) -> dict[str, Any]:
             "every weight shaken by half its size", "", subject, here=True, noise=SHAKEN
         ),
         "loss": lambda: _cross_entropy(subject),
-        "units": lambda: _wider(subject, lambda width: width + 1),
-        "twice": lambda: _wider(subject, lambda width: 2 * width),
+        "units": lambda: _wider(subject, more=1),
+        "twice": lambda: _wider(subject, times=2),
         "adam": lambda: _adam(subject, here=False),
         "push": lambda: _push(subject, standing),
         "here-adam": lambda: _adam(subject, here=True),
@@ -125,11 +125,11 @@ def _with(subject: Subject, **settings: Any) -> Subject:
     return replace(subject, network=Network.from_json(described))
 
 
-def _wider(subject: Subject, wider: Any) -> Change | None:
+def _wider(subject: Subject, *, times: int = 1, more: int = 0) -> Change | None:
     sizes = subject.network.sizes
     if len(sizes) < 3:
         return None
-    hidden = [wider(size) for size in sizes[1:-1]]
+    hidden = [times * size + more for size in sizes[1:-1]]
     text = ",".join(map(str, hidden))
     words = counted(hidden[0], "hidden unit") if len(hidden) == 1 else f"hidden layers of {text}"
     return Change(words, f"--hidden {text}", _with(subject, sizes=[sizes[0], *hidden, sizes[-1]]))
@@ -185,7 +185,7 @@ def _initializer(subject: Subject) -> Change | None:
 
 
 def _cross_entropy(subject: Subject) -> Change | None:
-    """Cross-entropy for squared errors of classes, which keeps its slope where outputs are wrong."""
+    """Cross-entropy for squared errors of classes, which keeps a slope where outputs are wrong."""
     network = subject.network
     squared = network.criterion.name in ("squared_error", "squared_error_sum", "half_squared_error")
     classes = bool(np.isin(subject.targets, (0.0, 1.0)).all())

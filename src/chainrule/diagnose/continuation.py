@@ -12,8 +12,8 @@ from chainrule.training.training import train
 
 __all__ = ["Continuation", "trained_on"]
 
-LONGEST = 100
-"""A run is trained on for this many times its length at most."""
+LONGEST = 10
+"""A run is trained on for this many times its length at most: what takes longer is no plan."""
 
 
 @dataclass(frozen=True)

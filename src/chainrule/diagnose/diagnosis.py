@@ -26,6 +26,10 @@ from chainrule.networks import Network
 __all__ = ["Diagnosis", "diagnose", "verdicts_of"]
 
 _EXPLAINED_BY_DATA = ("contradictory", "constant-inputs", "constant-targets")
+_FOLLOWING_STEPS = ("dead", "saturated", "vanishing")
+"""What steps that are too large do to the units; the steps are what is to be changed."""
+_HELD_UP = ("dead", "saturated", "vanishing", "exploding", "step-too-large")
+"""With one of these the landscape around tells no more of why the run does not learn."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,6 @@ class Diagnosis:
     ``advice``    changes that were tried, those that helped first
     ``measures``  the numbers behind the verdicts, computed when they are asked for
     """
-
 
     subject: Subject = field(repr=False)
     verdicts: list[Verdict]
@@ -108,7 +111,8 @@ def diagnose(
     began = monotonic()
     standing = Standing(subject, time / 8)
     measures = Measures(subject, standing)
-    verdicts = list(verdicts_of(subject, standing, measures))
+    with np.errstate(all="ignore"):
+        verdicts = list(verdicts_of(subject, standing, measures))
     verdicts.sort(key=lambda each: not each.fault)
     left = time - (monotonic() - began)
     advice = tried_advice(subject, verdicts, standing, left)
@@ -118,7 +122,8 @@ def diagnose(
 def _subject(network: Network, parameters: Any, X: Any, y: Any, facts: dict[str, Any]) -> Subject:
     if parameters is None or X is None or y is None:
         raise SettingError(
-            "A Network is diagnosed with its parameters on data: diagnose(network, parameters, X, y)."
+            "A Network is diagnosed with its parameters on data: "
+            "diagnose(network, parameters, X, y)."
         )
     inputs, targets = np.asarray(X), np.asarray(y)
     network.check_data(inputs, targets)
@@ -138,7 +143,7 @@ def verdicts_of(subject: Subject, standing: Standing, measures: Measures) -> Ite
     yield from found
     if any(each.name in _EXPLAINED_BY_DATA for each in found):
         return
-    if not any(each.name in ("step-too-large", "exploding") for each in found):
+    if not any(each.name in _HELD_UP for each in found):
         rest = _where_it_stands(subject, standing, found)
         if rest is not None:
             found.append(rest)
@@ -152,16 +157,20 @@ def _by_training_on(subject: Subject, standing: Standing, *, known: bool) -> Ite
     later = standing.continuation
     if later is not None and later.reached:
         text = (
-            f"Trained on as it was, it reached the loss {number(subject.goal)} after {later.epochs:,} "
-            f"epochs more; the run had {subject.epochs:,}."
+            f"Trained on as it was, it reached the loss {number(subject.goal)} after "
+            f"{later.epochs:,} epochs more; the run had {subject.epochs:,}."
         )
         yield Verdict("descending", False, "measured", (text,), {"epochs_more": later.epochs})
     elif not known:
         text = (
-            f"The loss is {number(subject.loss)}, the goal {number(subject.goal)}; nothing was found "
-            "that keeps the run from it, nor a law by which it falls."
+            f"The loss is {number(subject.loss)}, the goal {number(subject.goal)}; nothing was "
+            "found that keeps the run from it, nor a law by which it falls."
         )
-        more = "" if later is None else f"Trained on for {later.epochs:,} epochs: {number(later.loss)}."
+        more = (
+            ""
+            if later is None
+            else f"Trained on for {later.epochs:,} epochs: {number(later.loss)}."
+        )
         yield Verdict("not-known", False, "likely", (text, *([more] if more else [])))
 
 
@@ -171,13 +180,12 @@ def _hindrances(subject: Subject, standing: Standing, measures: Measures) -> Ite
     swings = step_too_large(subject, lambda: standing.spectrum)
     if swings is not None:
         yield swings
-    if np.isfinite(subject.v).all():
-        yield from layer_verdicts(subject, measures.layers)
+    for verdict in layer_verdicts(subject, measures.layers):
+        if swings is None or verdict.name not in _FOLLOWING_STEPS:
+            yield verdict
 
 
-def _where_it_stands(
-    subject: Subject, standing: Standing, found: list[Verdict]
-) -> Verdict | None:
+def _where_it_stands(subject: Subject, standing: Standing, found: list[Verdict]) -> Verdict | None:
     if not np.isfinite(subject.v).all():
         return None
     if standing.limit is None:

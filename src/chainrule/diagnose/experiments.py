@@ -20,7 +20,6 @@ from chainrule.errors import ChainruleError
 from chainrule.kernels.population import NotInLanesWarning
 from chainrule.training.population import Population, PopulationRun
 
-
 __all__ = ["Advice", "Tried", "tried_advice"]
 
 Array = NDArray[Any]

@@ -26,6 +26,10 @@ share of their size: it ends as it was drawn."""
 GROWTH = 1e3
 """Gradients explode where the deltas grow by more than this from the last layer to the first."""
 
+BINDING = 0.5
+"""Where a part of a layer is dead, that is what holds the run up if the bound on the loss that goes
+with it is this share of the loss: the greater part of it then stands and falls with that layer."""
+
 _UNSCALED_STEPS = ("gradient_descent", "momentum", "nesterov")
 _DEAD_AT_ZERO = ("relu",)
 
@@ -170,7 +174,12 @@ def _deltas(subject: Subject) -> list[Array]:
 
 def layer_verdicts(subject: Subject, states: list[LayerState]) -> Iterator[Verdict]:
     """What is wrong with layers; meant for runs that have not learned."""
-    for find in (_symmetric, _all_dead, _all_saturated, _output_saturated, _exploding, _vanishing):
+    exploding = _exploding(subject, states)
+    if exploding is not None:
+        yield exploding
+    if not np.isfinite(subject.v).all():
+        return
+    for find in (_symmetric, _all_dead, _all_saturated, _output_saturated, _vanishing):
         found = find(subject, states)
         if found is not None:
             yield found
@@ -199,12 +208,16 @@ def _all_dead(subject: Subject, states: list[LayerState]) -> Verdict | None:
             continue
         whole = len(state.dead) == width
         bound = _bound_by(subject, state.number)
-        if not whole and bound is None:
+        half = 2 * len(state.dead) >= width
+        if not whole and not (half and bound is not None and bound[1] >= BINDING * subject.loss):
             continue
         kind = "dead" if state.activation in _DEAD_AT_ZERO else "saturated"
         sentences = [
-            f"{_first_up(units(state.number, state.dead))} {'has' if len(state.dead) == 1 else 'have'} "
-            "slope 0 for every sample: no gradient passes through."
+            (
+                f"{_first_up(units(state.number, state.dead))} "
+                f"{'has' if len(state.dead) == 1 else 'have'} "
+                "slope 0 for every sample: no gradient passes through."
+            )
         ]
         if whole:
             sentences.append(
@@ -244,23 +257,26 @@ def _bound_by(subject: Subject, layer: int) -> tuple[str, float] | None:
 
 
 def _all_saturated(subject: Subject, states: list[LayerState]) -> Verdict | None:
-    """A layer whose units are saturated for all samples passes next to no gradient."""
+    """A layer whose units are saturated for next to all samples passes next to no gradient."""
     for state in states[:-1]:
-        if not len(state.saturated) or float(np.min(state.saturated)) < 1:
+        slopes = relative_slopes(state.activation, subject.values[f"a{state.number}"])
+        mean = 1.0 if slopes is None else float(np.mean(slopes))
+        if mean >= SATURATED or len(state.dead) == len(state.saturated):
             continue
-        width = subject.network.sizes[state.number]
-        sentences = [
-            f"All {width} units of layer {state.number} are saturated for all samples: their slopes "
-            f"are below {SATURATED:.0%} of the steepest."
-        ]
-        below = states[0]
-        sentences.append(
-            f"So the gradient of W{below.number} and b{below.number} is {number(below.gradient)}, "
-            f"and a step changes them by {number(below.step)} of their size."
+        first = states[0]
+        sentences = (
+            (
+                f"The units of layer {state.number} are saturated: over all samples their mean "
+                f"slope "
+                f"is {mean:.1%} of the steepest, and that is the share of the gradient that passes."
+            ),
+            (
+                f"The gradient of W1 and b1 has the norm {number(first.gradient)}; a step at rate "
+                f"{subject.rate:g} along it changes W1 by {number(first.step)} of its size."
+            ),
         )
-        share = float(np.mean(state.saturated))
-        return Verdict("saturated", True, "measured", tuple(sentences),
-                       {"layer": state.number, "share": share})  # fmt: skip
+        return Verdict("saturated", True, "measured", sentences,
+                       {"layer": state.number, "slope": mean})  # fmt: skip
     return None
 
 
@@ -277,11 +293,18 @@ def _output_saturated(subject: Subject, states: list[LayerState]) -> Verdict | N
     worst = int(np.argmax(np.max(errors, axis=1)))
     wrong = np.flatnonzero(np.max(errors, axis=1) > np.max(errors[worst]) / 4)
     sentences = (
-        f"The outputs for {listed([subject.sample(int(i)) for i in wrong])} are wrong and saturated: for "
-        f"{subject.sample(worst)} it is {number(float(subject.outputs[worst].ravel()[0]))}, with a "
-        f"slope of {number(float(np.min(slopes[worst])))} of the steepest.",
-        f"So the gradient lets next to nothing of the error in; the loss {number(subject.loss)} is "
-        f"worse than that of the best constant output, {number(constant.loss)}.",
+        (
+            f"The outputs for {listed([subject.sample(int(i)) for i in wrong])} are wrong and "
+            f"saturated: for "
+            f"{subject.sample(worst)} it is {number(float(subject.outputs[worst].ravel()[0]))}, "
+            f"with a "
+            f"slope of {number(float(np.min(slopes[worst])))} of the steepest."
+        ),
+        (
+            f"So the gradient lets next to nothing of the error in; the loss "
+            f"{number(subject.loss)} is "
+            f"worse than that of the best constant output, {number(constant.loss)}."
+        ),
     )
     return Verdict("saturated", True, "proved", sentences,
                    {"layer": subject.network.depth, "share": share})  # fmt: skip
@@ -289,11 +312,13 @@ def _output_saturated(subject: Subject, states: list[LayerState]) -> Verdict | N
 
 def _exploding(subject: Subject, states: list[LayerState]) -> Verdict | None:
     """Deltas that grow from layer to layer on their way back, with steps too large for the loss."""
+    if not (np.isfinite(subject.v).all() and np.isfinite(subject.loss)):
+        if subject.start is None:
+            return None
+        subject = subject.at(subject.start)
+        states = layer_states(subject)
     first, last = states[0], states[-1]
-    if not np.isfinite(first.gradient):
-        text = "The gradient is not finite: its values have left the range of float64."
-        return Verdict("exploding", True, "proved", (text,), {"first": None, "last": last.delta})
-    if last.delta == 0 or len(states) < 3 or first.delta < GROWTH * last.delta:
+    if last.delta == 0 or len(states) < 3 or not first.delta > GROWTH * last.delta:
         return None
     calculus = subject.calculus
     loss, gradient = calculus.value_and_gradient(subject.v)
@@ -302,10 +327,16 @@ def _exploding(subject: Subject, states: list[LayerState]) -> Verdict | None:
         return None
     each = (first.delta / last.delta) ** (1 / (len(states) - 1))
     sentences = (
-        f"Going back, the gradient by the pre-activations grows from {number(last.delta)} in layer "
-        f"{last.number} to {number(first.delta)} in layer 1, {number(each)} times a layer.",
-        f"One step of gradient descent at rate {subject.rate:g} takes the loss from {number(loss)} "
-        f"to {number(after)}.",
+        (
+            f"Going back, the gradient by the pre-activations grows from {number(last.delta)} in "
+            f"layer "
+            f"{last.number} to {number(first.delta)} in layer 1, {number(each)} times a layer."
+        ),
+        (
+            f"One step of gradient descent at rate {subject.rate:g} takes the loss from "
+            f"{number(loss)} "
+            f"to {number(after)}."
+        ),
     )
     facts = {"first": first.delta, "last": last.delta, "each_layer": each, "after_a_step": after}
     return Verdict("exploding", True, "proved", sentences, facts)
@@ -323,10 +354,16 @@ def _vanishing(subject: Subject, states: list[LayerState]) -> Verdict | None:
         return None
     each = (last.delta / first.delta) ** (1 / (len(states) - 1))
     sentences = (
-        f"Going back, the gradient by the pre-activations shrinks from {number(last.delta)} in layer "
-        f"{last.number} to {number(first.delta)} in layer 1, {number(each)} times a layer.",
-        f"A step at rate {subject.rate:g} along the gradient changes W1 by {number(first.step)} of "
-        f"its size; all {counted(steps, 'step')} of the run by {number(first.step * steps)}.",
+        (
+            f"Going back, the gradient by the pre-activations shrinks from {number(last.delta)} "
+            f"in layer "
+            f"{last.number} to {number(first.delta)} in layer 1, {number(each)} times a layer."
+        ),
+        (
+            f"A step at rate {subject.rate:g} along the gradient changes W1 by "
+            f"{number(first.step)} of "
+            f"its size; all {counted(steps, 'step')} of the run by {number(first.step * steps)}."
+        ),
     )
     facts = {"first": first.delta, "last": last.delta, "each_layer": each, "step": first.step}
     return Verdict("vanishing", True, "proved", sentences, facts)

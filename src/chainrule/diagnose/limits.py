@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,9 +133,7 @@ def _candidates(subject: Subject) -> Iterator[tuple[Saturation, ...]]:
             yield saturations
 
 
-def _saturated(
-    subject: Subject, slopes: dict[int, Array], level: float
-) -> tuple[Saturation, ...]:
+def _saturated(subject: Subject, slopes: dict[int, Array], level: float) -> tuple[Saturation, ...]:
     """The units whose slope is at most ``level`` for some samples, and that have a ray."""
     found: list[Saturation] = []
     for layer, slope in slopes.items():
@@ -176,9 +174,7 @@ def _along(subject: Subject, ray: Array) -> tuple[float, ...] | None:
     return tuple(losses)
 
 
-def _fixed(
-    subject: Subject, saturations: tuple[Saturation, ...]
-) -> dict[int, tuple[Array, Array]]:
+def _fixed(subject: Subject, saturations: tuple[Saturation, ...]) -> dict[int, tuple[Array, Array]]:
     """For each layer, which activations are at their limits (n, k), and these limits."""
     fixed: dict[int, tuple[Array, Array]] = {}
     for each in saturations:
@@ -192,12 +188,14 @@ def _fixed(
 def _forward(subject: Subject, fixed: Any, parameters: Any, X: Any) -> tuple[Any, Any]:
     """Pre-activations and activations of the last layer, with saturated units at their limits."""
     network = subject.network
-    a = z = X
+    a: Any = X
+    z: Any = X
     for i, layer in enumerate(network.layers, start=1):
         z = a @ parameters[f"W{i}"] + parameters[f"b{i}"]
         a = layer(z)
         if i in fixed:
-            a = np.where(fixed[i][0], fixed[i][1], a)
+            chosen, limits = fixed[i]
+            a = cast("Any", np.where(chosen, limits, a))
     return z, a
 
 
@@ -232,6 +230,10 @@ def _reached(subject: Subject, saturations: tuple[Saturation, ...]) -> float:
 
     calculus = Calculus(subject.network, subject.X, subject.y, loss)
     found: Any = minimize(
-        calculus.value_and_gradient, subject.v, jac=True, method="L-BFGS-B", options={"maxiter": 500}
+        calculus.value_and_gradient,
+        subject.v,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 500},
     )
     return min(float(found.fun), calculus.loss(subject.v))

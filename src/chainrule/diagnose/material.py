@@ -62,10 +62,15 @@ def _contradictory(subject: Subject) -> Verdict | None:
     if not pairs:
         return None
     sentences = (
-        f"{counted(involved, 'sample')} have the same inputs as another with a different target "
-        f"({listed(pairs)}).",
-        f"Every network gives the same inputs the same output, so none can go below the loss "
-        f"{number(floor.loss)}; it is {number(subject.loss)}.",
+        (
+            f"{counted(involved, 'sample')} have the same inputs as another with a different "
+            f"target "
+            f"({listed(pairs)})."
+        ),
+        (
+            f"Every network gives the same inputs the same output, so none can go below the loss "
+            f"{number(floor.loss)}; it is {number(subject.loss)}."
+        ),
     )
     return Verdict("contradictory", True, "proved", sentences,
                    {"samples": involved, "lowest_loss": floor.loss})  # fmt: skip
@@ -97,13 +102,20 @@ def _unscaled(subject: Subject, X: Array) -> Verdict | None:
     if before <= max(steps, after**2, 1e4):
         return None
     sizes = np.sqrt(np.mean(X**2, axis=0))
-    low, high = int(np.argmin(spread + (spread == 0) * np.inf)), int(np.argmax(sizes))
+    low, high = int(np.argmin(np.where(spread > 0, spread, np.inf))), int(np.argmax(sizes))
     sentences = (
-        f"The inputs are of unlike scales or far from 0: {subject.input(high)} has a root mean square "
-        f"of {number(float(sizes[high]))}, {subject.input(low)} a standard deviation of "
-        f"{number(float(spread[low]))}.",
-        f"Their second moments have the condition number {number(before)}, so that gradient descent "
-        f"takes about as many steps, and the run had {steps:,}; standardised, it is {number(after)}.",
+        (
+            f"The inputs are of unlike scales or far from 0: {subject.input(high)} has a root "
+            f"mean square "
+            f"of {number(float(sizes[high]))}, {subject.input(low)} a standard deviation of "
+            f"{number(float(spread[low]))}."
+        ),
+        (
+            f"Their second moments have the condition number {number(before)}, so that gradient "
+            f"descent "
+            f"takes about as many steps, and the run had {steps:,}; standardised, it is "
+            f"{number(after)}."
+        ),
     )
     return Verdict("unscaled-inputs", True, "measured", sentences,
                    {"condition": before, "standardised": after, "steps": steps})  # fmt: skip

@@ -83,8 +83,11 @@ class Standing:
             _what_is_left(subject, limit),
             *_how_it_crawls(trend),
             *self._trained_on(),
-            "It is no local minimum: the gradient is not 0 here nor at any of these points, and the "
-            "loss still falls, ever more slowly.",
+            (
+                "It is no local minimum: the gradient is not 0 here nor at any of these points, "
+                "and the "
+                "loss still falls, ever more slowly. Away from that ray there may be ways down."
+            ),
         ]
         facts = {
             "saturated": [
@@ -111,7 +114,9 @@ class Standing:
         later = self.continuation
         if later is None:
             return []
-        return [f"Trained on as it was for {later.epochs:,} epochs more, it came to {later.loss:.6g}."]
+        return [
+            f"Trained on as it was for {later.epochs:,} epochs more, it came to {later.loss:.6g}."
+        ]
 
     def _at_saddle(self, point: StationaryPoint) -> Verdict:
         escape = self.escape
@@ -119,13 +124,18 @@ class Standing:
         spectrum = point.spectrum
         negative = counted(spectrum.index, "negative eigenvalue")
         sentences = [
-            f"{where} this point the gradient is 0 (norm {number(point.gradient_norm)}) and the "
-            f"Hessian has {negative}, the smallest {number(spectrum.smallest)}: a saddle, not a "
-            "minimum."
+            (
+                f"{where} this point the gradient is 0 (norm {number(point.gradient_norm)}) and "
+                f"the "
+                f"Hessian has {negative}, the smallest {number(spectrum.smallest)}: a saddle, "
+                f"not a "
+                "minimum."
+            )
         ]
         if escape is not None:
             sentences.append(
-                f"Along {_weights(self.subject, escape.direction)} the loss goes down: going on from "
+                f"Along {_weights(self.subject, escape.direction)} the loss goes down: going on "
+                f"from "
                 f"there it came from {number(point.loss)} to {number(escape.after)}."
             )
         sentences.extend(self._how_fast(point))
@@ -140,8 +150,11 @@ class Standing:
                    point.spectrum.smallest)  # fmt: skip
         steps = max(1.0, -1 / (subject.rate * here))
         return [
-            f"At rate {subject.rate:g} gradient descent needs about {_about(steps)} steps to get away "
-            "from it by a factor of e."
+            (
+                f"At rate {subject.rate:g} gradient descent needs about {_about(steps)} steps to "
+                f"get away "
+                "from it by a factor of e."
+            )
         ]
 
     def _at_minimum(self, point: StationaryPoint) -> Verdict:
@@ -155,20 +168,28 @@ class Standing:
             )
         smallest = float(np.min(spectrum.values[np.abs(spectrum.values) > spectrum.error]))
         sentences = [
-            f"The gradient is 0 (norm {number(point.gradient_norm)}) at a distance of "
-            f"{number(point.distance)}, and the Hessian is positive definite on {of}; its smallest "
-            f"eigenvalue there is {number(smallest)}. No small change lowers the loss "
-            f"{number(point.loss)}."
+            (
+                f"The gradient is 0 (norm {number(point.gradient_norm)}) at a distance of "
+                f"{number(point.distance)}, and the Hessian is positive definite on {of}; its "
+                f"smallest "
+                f"eigenvalue there is {number(smallest)}. No small change lowers the loss "
+                f"{number(point.loss)}."
+            )
         ]
         return Verdict("minimum", False, "proved", tuple(sentences), self._point_facts(point))
 
     def _on_plateau(self, point: StationaryPoint) -> Verdict:
         escape = self.escape
-        flat = "0" if point.kind == "flat" else "0 in directions that do change the outputs"
-        sentences = [
-            f"The gradient is 0 (norm {number(point.gradient_norm)}), and the Hessian, which has no "
-            f"negative eigenvalue, is {flat}: second derivatives do not decide."
-        ]
+        norm = f"The gradient is 0 (norm {number(point.gradient_norm)})"
+        if point.spectrum.exact:
+            flat = "0" if point.kind == "flat" else "0 in directions that do change the outputs"
+            known = f"the Hessian, which has no negative eigenvalue, is {flat}"
+        else:
+            known = (
+                f"the smallest eigenvalue of the Hessian that was found is "
+                f"{number(point.spectrum.smallest)}, within {number(point.spectrum.error)}"
+            )
+        sentences = [f"{norm}, and {known}: second derivatives do not decide."]
         if escape is None:
             sentences.append("No lower point was found near it.")
             return Verdict("plateau", True, "likely", tuple(sentences), self._point_facts(point))
@@ -287,13 +308,16 @@ def _what_is_left(subject: Subject, limit: Limit) -> str:
     shown = floor.outputs
     outputs = ""
     if shown.size <= _NAMED_OUTPUTS:
-        outputs = f"the outputs tend to {', '.join(exact(float(each)) for each in shown.ravel())} and "
+        outputs = (
+            f"the outputs tend to {', '.join(exact(float(each)) for each in shown.ravel())} and "
+        )
     value = exact(floor.loss)
     value = f"{number(floor.loss)} = {value}" if "/" in value else value
     text = f"In the limit {outputs}the loss to {value}, below which it cannot go there; it is "
     text += f"{number(subject.loss)} now."
     if limit.reached > floor.loss * 1.01:
-        text += f" With the units at their limits, the other weights were brought to {number(limit.reached)}."
+        text += " With the units at their limits, the other weights were brought to "
+        text += f"{number(limit.reached)}."
     return text
 
 
@@ -303,6 +327,8 @@ def _how_it_crawls(trend: Trend | None) -> list[str]:
     law = "epoch^−" if trend.law == "power" else "exp(−epoch · "
     rate = f"{law}{trend.rate:.2g}" + ("" if trend.law == "power" else ")")
     return [
-        f"Over the run the distance to that loss went as {rate}: from its first half, "
-        f"{number(trend.foretold)} is foretold for its end, and {number(trend.came)} came."
+        (
+            f"Over the run the distance to that loss went as {rate}: from its first half, "
+            f"{number(trend.foretold)} is foretold for its end, and {number(trend.came)} came."
+        )
     ]

@@ -18,6 +18,10 @@ __all__ = ["descending", "overfitting", "solved", "step_too_large"]
 FARTHEST = 100
 """An extrapolation goes this many times the length of the run at most."""
 
+OVERFITTED = 1.5
+"""A loss of rows held out has risen where it ends this many times as high as it was: few rows make
+it swing by tens of percent without that."""
+
 SWINGING = 0.25
 """Full batches: a run swings where more than this share of its epochs rise. One step too large in
 the steepest direction alone makes every second rise; descent that is slow makes none."""
@@ -55,16 +59,20 @@ def _of_trend(subject: Subject, trend: Trend, needed: float) -> tuple[str, ...]:
     digits = 10 ** max(0, math.floor(math.log10(max(needed, 1))) - 1)
     about = round(needed / digits) * digits
     return (
-        f"The loss falls like {law} and would reach {number(subject.goal)} after about {about:,} "
-        f"epochs in all; the run had {subject.epochs:,}.",
-        f"Tried on the run's own past: from its first half {number(trend.foretold)} is foretold for "
-        f"its end, and {number(trend.came)} came.",
+        (
+            f"The loss falls like {law} and would reach {number(subject.goal)} after about "
+            f"{about:,} "
+            f"epochs in all; the run had {subject.epochs:,}."
+        ),
+        (
+            f"Tried on the run's own past: from its first half {number(trend.foretold)} is "
+            f"foretold "
+            f"for its end, and {number(trend.came)} came."
+        ),
     )
 
 
-def step_too_large(
-    subject: Subject, spectrum: Callable[[], Spectrum | None]
-) -> Verdict | None:
+def step_too_large(subject: Subject, spectrum: Callable[[], Spectrum | None]) -> Verdict | None:
     """The loss swings or grows, and no longer falls over many epochs.
 
     A sharpness a little over 2/η is where full-batch gradient descent settles by itself while the
@@ -138,7 +146,10 @@ def _smaller_step(
 
 
 def overfitting(subject: Subject) -> Verdict | None:
-    """The loss of the rows held out rose while that of the rows trained on fell."""
+    """The loss of the rows held out rose while that of the rows trained on fell.
+
+    It is no fault where the parameters kept are those of the best epoch.
+    """
     held = np.asarray(subject.held_out, np.float64)
     losses = np.asarray(subject.losses, np.float64)
     if len(held) < 16 or len(losses) != len(held) or not np.isfinite(held).all():
@@ -148,23 +159,32 @@ def overfitting(subject: Subject) -> Verdict | None:
     end, least = float(np.median(held[-last:])), float(_smooth(held)[best])
     noise = float(np.std(np.diff(held[-last:]))) if last > 1 else 0.0
     fell = float(np.median(losses[-last:])) < float(_smooth(losses)[best])
-    if best > 0.75 * len(held) or not fell or end < max(1.5 * least, least + 3 * noise):
+    if best > 0.75 * len(held) or not fell or end < max(OVERFITTED * least, least + 3 * noise):
         return None
     sentences = [
-        f"From epoch {best:,} on the loss of the rows held out rose from {number(least)} to "
-        f"{number(end)}, while that of the rows trained on went on falling to "
-        f"{number(float(losses[-1]))}.",
-        f"{counted(subject.network.count, 'parameter')} were fitted to {counted(len(subject.X), 'row')}.",
+        (
+            f"From epoch {best:,} on the loss of the rows held out rose from {number(least)} to "
+            f"{number(end)}, while that of the rows trained on went on falling to "
+            f"{number(float(losses[-1]))}."
+        ),
+        (
+            f"{counted(subject.network.count, 'parameter')} were fitted to "
+            f"{counted(len(subject.X), 'row')}."
+        ),
     ]
-    if subject.kept is not None and subject.kept < len(held) - last:
-        sentences.append(f"What was kept is epoch {subject.kept:,}, the best on the rows held out.")
-    return Verdict("overfitting", True, "measured", tuple(sentences),
+    kept = subject.kept is not None and subject.kept < len(held) - last
+    if kept:
+        sentences.append(
+            f"What was kept is epoch {subject.kept:,}, the best on the rows held out, so "
+            "it does no harm."
+        )
+    return Verdict("overfitting", not kept, "measured", tuple(sentences),
                    {"epoch": best, "least": least, "end": end})  # fmt: skip
 
 
-def _smooth(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> np.ndarray[
-    tuple[int, ...], np.dtype[np.float64]
-]:
+def _smooth(
+    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """The running mean over a fiftieth of the run."""
     width = max(1, len(values) // 50)
     padded = np.pad(values, (width // 2, width - 1 - width // 2), mode="edge")

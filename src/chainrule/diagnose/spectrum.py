@@ -89,26 +89,27 @@ def spectrum_of(hessian: Array) -> Spectrum | None:
 
 
 def _by_products(calculus: Calculus, v: Array) -> Spectrum | None:
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+    import scipy.sparse.linalg
 
     if not np.isfinite(calculus.product(v, np.ones(calculus.size))).all():
         return None
     shape = (calculus.size, calculus.size)
 
-    def product(u: Any) -> Array:
+    def product(u: Array) -> Array:
         return calculus.product(v, np.ravel(u))
 
-    operator: Any = LinearOperator(shape, matvec=product, dtype=np.float64)  # pyright: ignore
+    sparse: Any = scipy.sparse.linalg
+    operator = sparse.LinearOperator(shape, matvec=product, dtype=np.float64)
     values, vectors = list[Array](), list[Array]()
     start = np.random.default_rng(0).standard_normal(calculus.size)
+    options = {"k": 2, "tol": _TOLERANCE, "v0": start, "maxiter": _MOST_PRODUCTS}
     for which in ("SA", "LA"):
-        options: Any = {"which": which, "v0": start, "maxiter": _MOST_PRODUCTS}
         try:
-            found = eigsh(operator, k=2, tol=_TOLERANCE, **options)
-        except ArpackNoConvergence as error:
+            found: Any = sparse.eigsh(operator, which=which, **options)
+        except sparse.ArpackNoConvergence as error:
             found = error.eigenvalues, error.eigenvectors
-        values.append(np.asarray(found[0]))
-        vectors.append(np.asarray(found[1]))
+        values.append(np.asarray(found[0], np.float64))
+        vectors.append(np.asarray(found[1], np.float64))
     all_values, all_vectors = np.concatenate(values), np.concatenate(vectors, axis=1)
     if not len(all_values):
         return None

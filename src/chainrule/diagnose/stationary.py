@@ -17,8 +17,8 @@ Array = NDArray[np.float64]
 Kind = Literal["minimum", "saddle", "degenerate", "flat"]
 
 NEAR = 0.1
-"""A stationary point is near where it is no further than this share of the parameters' norm, or of 1
-where that is more: a pre-activation then changes by a tenth of what bends an activation."""
+"""A stationary point is near where it is no further than this share of the parameters' norm, or of
+1 where that is more: a pre-activation then changes by a tenth of what bends an activation."""
 
 _NEWTON_STEPS = 40
 _RADII = (1e-3, 1e-2, 1e-1)
@@ -48,7 +48,7 @@ class StationaryPoint:
 
 @dataclass(frozen=True)
 class Escape:
-    """A way down: a direction of length 1, how far along it, and the loss minimised there and after.
+    """A way down: a direction of length 1, how far along it, and the loss there and after.
 
     ``radius`` is the distance of the nearest point that was found to be lower.
     """
@@ -109,9 +109,7 @@ def _newton_step(gradient: Array, spectrum: Spectrum) -> Array | None:
     return -vectors @ ((vectors.T @ gradient) / spectrum.values[known])
 
 
-def _classified(
-    calculus: Calculus, start: Array, v: Array, spectrum: Spectrum
-) -> StationaryPoint:
+def _classified(calculus: Calculus, start: Array, v: Array, spectrum: Spectrum) -> StationaryPoint:
     kind: Kind
     symmetries = 0
     if spectrum.index:

@@ -23,8 +23,10 @@ def lines_of(diagnosis: Diagnosis, *, whole: bool = False) -> Iterator[tuple[str
     yield f"{subject.name}: network {sizes}, {activations}, on {counted(len(subject.X), 'row')}", ""
     ended = f" after {counted(subject.epochs, 'epoch')}" if subject.epochs else ""
     yield (
-        f"{_up(subject.reported.measures)} {number(subject.loss)}{ended}; the goal is "
-        f"{number(subject.goal)}",
+        (
+            f"{_up(subject.reported.measures)} {number(subject.loss)}{ended}; the goal is "
+            f"{number(subject.goal)}"
+        ),
         "",
     )
     for verdict in diagnosis.verdicts:
@@ -49,8 +51,10 @@ def _of_advice(diagnosis: Diagnosis, whole: bool) -> Iterator[tuple[str, str]]:
     shown = [each for each in diagnosis.advice if each.helped or whole]
     yield "", ""
     yield (
-        f"Tried: who reaches {number(subject.goal)} within {counted(subject.epochs, 'epoch')} "
-        "(95 % intervals)",
+        (
+            f"Tried: who reaches {number(subject.goal)} within {counted(subject.epochs, 'epoch')} "
+            "(95 % intervals)"
+        ),
         "bold",
     )
     for here, words in ((False, "your setting, fresh starts"), (True, "trained on from here")):
