@@ -285,7 +285,11 @@ def say_notes(model: Model) -> None:
 
 
 def as_json(
-    trained: Trained, advice: Advice | None, save: Path | None, plot: Path | None
+    trained: Trained,
+    advice: Advice | None,
+    why: str | None,
+    save: Path | None,
+    plot: Path | None,
 ) -> dict[str, Any]:
     """The result as plain data, in which what is not a finite number is null."""
     run, prepared = trained.run, trained.prepared
@@ -308,6 +312,8 @@ def as_json(
         "saved": None if save is None else str(save),
         "plot": None if plot is None else str(plot),
     }
+    if why is not None:
+        result["why"] = why
     if prepared.recipe.data in TRUTH_TABLES:
         result["predictions"] = trained.outputs[:, 0].tolist()
         result["learned"] = trained.learned

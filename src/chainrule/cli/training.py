@@ -63,8 +63,12 @@ def run_train(options: dict[str, Any], given: set[str]) -> None:
     if not options["as_json"]:
         show(trained, output)
     advice = _advice(trained, output)
-    if not options["as_json"] and trained.learned is not None:
+    why = _why(trained)
+    if not options["as_json"] and (trained.learned is not None or why is not None):
         output.print()
+    if not options["as_json"] and why is not None:
+        output.print(why, style="yellow")
+    if not options["as_json"] and trained.learned is not None:
         text, colour = verdict(trained, advice)
         output.print(text, style=colour)
     if plot is not None:
@@ -72,7 +76,7 @@ def run_train(options: dict[str, Any], given: set[str]) -> None:
 
         draw_run(trained, plot)
     if options["as_json"]:
-        print(json.dumps(as_json(trained, advice, save, plot), ensure_ascii=False))
+        print(json.dumps(as_json(trained, advice, why, save, plot), ensure_ascii=False))
     else:
         _say_where(trained, output, save, plot, replaces)
     if trained.run.stopped == "interrupted":
@@ -263,6 +267,19 @@ def _resuming(folder: Path) -> str:
     import shlex  # here, as a run that is not saved needs none
 
     return f"chainrule train --resume {shlex.quote(str(folder))}"
+
+
+def _why(trained: Trained) -> str | None:
+    """Why a run did not reach its goal, in one sentence; None where it did or has none."""
+    goal, run = trained.prepared.recipe.stop_loss, trained.run
+    missed = trained.learned is False or (goal is not None and run.loss > goal)
+    if not missed or run.stopped in ("interrupted", "time"):
+        return None
+    from chainrule.diagnose import diagnose  # these here, as few runs need them
+    from chainrule.diagnose.subjects import subject_of_trained
+    from chainrule.diagnose.text import short_form
+
+    return short_form(diagnose(subject_of_trained(trained), time=0.0))
 
 
 def _advice(trained: Trained, output: Plain | Console) -> Advice | None:

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.diagnose.experiments import Advice, tried_advice
 from chainrule.diagnose.layers import layer_verdicts
 from chainrule.diagnose.material import data_verdicts
 from chainrule.diagnose.measures import Measures
@@ -22,6 +21,9 @@ from chainrule.diagnose.verdict import Verdict
 from chainrule.diagnose.wording import number
 from chainrule.errors import SettingError
 from chainrule.networks import Network
+
+if TYPE_CHECKING:
+    from chainrule.diagnose.experiments import Advice
 
 __all__ = ["Diagnosis", "diagnose", "verdicts_of"]
 
@@ -115,7 +117,11 @@ def diagnose(
         verdicts = list(verdicts_of(subject, standing, measures))
     verdicts.sort(key=lambda each: not each.fault)
     left = time - (monotonic() - began)
-    advice = tried_advice(subject, verdicts, standing, left)
+    advice: list[Advice] = []
+    if left > 0:
+        from chainrule.diagnose.experiments import tried_advice  # which needs native code
+
+        advice = tried_advice(subject, verdicts, standing, left)
     return Diagnosis(subject, verdicts, advice, measures, standing)
 
 

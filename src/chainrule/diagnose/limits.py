@@ -9,7 +9,7 @@ above, their outputs are the same too, and the loss has a floor.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -20,7 +20,15 @@ from chainrule.diagnose.floors import Floor, groups_of
 from chainrule.diagnose.rays import ray_of
 from chainrule.diagnose.subject import Subject
 
-__all__ = ["LIMITS", "SATURATED", "Limit", "Saturation", "limit_of", "relative_slopes"]
+__all__ = [
+    "LIMITS",
+    "SATURATED",
+    "Limit",
+    "Saturation",
+    "limit_of",
+    "loss_in_the_limit",
+    "relative_slopes",
+]
 
 Array = NDArray[Any]
 
@@ -59,7 +67,6 @@ class Limit:
     ``losses``   the minimised loss at these points
     ``groups``   the number of each sample's group (n,): samples of one group get one output
     ``floor``    the lowest reported loss with one output for each group, and these outputs
-    ``reached``  the reported loss that the other weights reach with the units at their limits
     """
 
     saturations: tuple[Saturation, ...]
@@ -68,7 +75,6 @@ class Limit:
     losses: tuple[float, ...]
     groups: NDArray[np.int64]
     floor: Floor
-    reached: float
 
 
 def relative_slopes(name: str, activations: Array) -> Array | None:
@@ -104,12 +110,11 @@ def limit_of(subject: Subject, above: float) -> Limit | None:
         if losses is None:
             continue
         distance = float(np.max(np.abs(subject.outputs - floor.outputs)))
-        limit = Limit(saturations, ray, len(losses) - 1, losses, groups, floor, np.nan)
+        limit = Limit(saturations, ray, len(losses) - 1, losses, groups, floor)
         found.append((distance, limit))
     if not found:
         return None
-    _, nearest = min(found, key=lambda pair: pair[0])
-    return replace(nearest, reached=_reached(subject, nearest.saturations))
+    return min(found, key=lambda pair: pair[0])[1]
 
 
 def _candidates(subject: Subject) -> Iterator[tuple[Saturation, ...]]:
@@ -218,11 +223,11 @@ def _groups(subject: Subject, saturations: tuple[Saturation, ...]) -> NDArray[np
     return groups
 
 
-def _reached(subject: Subject, saturations: tuple[Saturation, ...]) -> float:
+def loss_in_the_limit(subject: Subject, limit: Limit) -> float:
     """The lowest reported loss that a search over the other weights finds in the limit."""
     from scipy.optimize import minimize
 
-    fixed, reported = _fixed(subject, saturations), subject.reported
+    fixed, reported = _fixed(subject, limit.saturations), subject.reported
     kind = 0 if reported.takes == "logits" else 1
 
     def loss(parameters: Any, X: Any, y: Any) -> Any:

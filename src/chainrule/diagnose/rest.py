@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.diagnose.continuation import Continuation, trained_on
-from chainrule.diagnose.limits import Limit, Saturation, limit_of
+from chainrule.diagnose.limits import Limit, Saturation, limit_of, loss_in_the_limit
 from chainrule.diagnose.progress import Trend, trend_of
 from chainrule.diagnose.spectrum import Spectrum, spectrum_at
 from chainrule.diagnose.stationary import Escape, StationaryPoint, escape_from, stationary_point
@@ -17,6 +17,10 @@ from chainrule.diagnose.verdict import Verdict
 from chainrule.diagnose.wording import counted, exact, joined, listed, number, units
 
 __all__ = ["Standing"]
+
+NEAR_FLOOR = 1.01
+"""A search over the other weights that comes to within a hundredth of a floor has reached it; the
+floor itself may be reached at infinity only."""
 
 _NAMED_OUTPUTS = 8
 _NAMED_WEIGHTS = 4
@@ -77,10 +81,11 @@ class Standing:
     def _at_infinity(self, limit: Limit) -> Verdict:
         subject = self.subject
         trend = trend_of(np.asarray(subject.losses, np.float64), limit.floor.loss)
+        reached = loss_in_the_limit(subject, limit) if self.seconds > 0 else None
         sentences = [
             _which_saturate(subject, limit),
             _the_ray(subject, limit),
-            _what_is_left(subject, limit),
+            _what_is_left(subject, limit, reached),
             *_how_it_crawls(trend),
             *self._trained_on(),
             (
@@ -104,7 +109,7 @@ class Standing:
             "points_checked": limit.checked,
             "outputs": limit.floor.outputs.tolist(),
             "loss": limit.floor.loss,
-            "reached": limit.reached,
+            "reached": reached,
             "trend": None if trend is None else {"law": trend.law, "rate": trend.rate,
                                                  "fits": trend.fits},
         }  # fmt: skip
@@ -303,7 +308,7 @@ def _from_inputs(subject: Subject, saturations: tuple[Saturation, ...]) -> str:
     return f" (the weights of {joined([subject.input(int(j)) for j in moved])})"
 
 
-def _what_is_left(subject: Subject, limit: Limit) -> str:
+def _what_is_left(subject: Subject, limit: Limit, reached: float | None) -> str:
     floor = limit.floor
     shown = floor.outputs
     outputs = ""
@@ -315,9 +320,9 @@ def _what_is_left(subject: Subject, limit: Limit) -> str:
     value = f"{number(floor.loss)} = {value}" if "/" in value else value
     text = f"In the limit {outputs}the loss to {value}, below which it cannot go there; it is "
     text += f"{number(subject.loss)} now."
-    if limit.reached > floor.loss * 1.01:
+    if reached is not None and reached > NEAR_FLOOR * floor.loss:
         text += " With the units at their limits, the other weights were brought to "
-        text += f"{number(limit.reached)}."
+        text += f"{number(reached)}."
     return text
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from chainrule.diagnose.diagnosis import Diagnosis
-from chainrule.diagnose.experiments import Tried
 from chainrule.diagnose.verdict import Verdict
-from chainrule.diagnose.wording import counted, number
+from chainrule.diagnose.wording import counted, exact, number
 
-__all__ = ["lines_of"]
+if TYPE_CHECKING:
+    from chainrule.diagnose.experiments import Tried
+
+__all__ = ["lines_of", "short_form"]
 
 _WIDTH = 96
+_FEW_OUTPUTS = 8
 
 
 def lines_of(diagnosis: Diagnosis, *, whole: bool = False) -> Iterator[tuple[str, str]]:
@@ -33,6 +37,25 @@ def lines_of(diagnosis: Diagnosis, *, whole: bool = False) -> Iterator[tuple[str
         yield "", ""
         yield from _of_verdict(verdict)
     yield from _of_advice(diagnosis, whole)
+
+
+def short_form(diagnosis: Diagnosis) -> str | None:
+    """The first verdict in one sentence; None where nothing was found."""
+    verdict = diagnosis.verdicts[0]
+    if verdict.name in ("not-known", "solved"):
+        return None
+    said = verdict.evidence[0].partition(". ")[0].rstrip(".")
+    if verdict.name == "infinity":
+        outputs = [value for row in verdict.facts["outputs"] for value in row]
+        tend = (
+            f"the outputs tend to {', '.join(map(exact, outputs))} and "
+            if (len(outputs) <= _FEW_OUTPUTS)
+            else ""
+        )
+        said = f"{tend}the loss to {exact(verdict.facts['loss'])}"
+    if said[:1].isupper() and said[1:2].islower():
+        said = said[0].lower() + said[1:]
+    return f"{verdict.title}: {said}."
 
 
 def _of_verdict(verdict: Verdict) -> Iterator[tuple[str, str]]:
