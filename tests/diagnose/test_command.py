@@ -78,7 +78,7 @@ def test_other_data_can_be_named(xor):
 
 
 def test_what_cannot_be_diagnosed_is_refused_in_one_sentence(xor, tmp_path):
-    for arguments in ((tmp_path / "none",), (xor, "moons"), (xor, tmp_path / "none.csv")):
+    for arguments in ((tmp_path / "none",), (xor, "sine"), (xor, tmp_path / "none.csv")):
         code, out, err = run("diagnose", *arguments)
         assert (code, out) == (2, ""), arguments
         assert err.startswith("Error: ")

@@ -279,7 +279,7 @@ def _why(trained: Trained) -> str | None:
     from chainrule.diagnose.subjects import subject_of_trained
     from chainrule.diagnose.text import short_form
 
-    return short_form(diagnose(subject_of_trained(trained), time=0.0))
+    return short_form(diagnose(subject_of_trained(trained), time=0.0, brief=True))
 
 
 def _advice(trained: Trained, output: Plain | Console) -> Advice | None:

@@ -82,6 +82,7 @@ def diagnose(
     *,
     data: str | None = None,
     time: float = 2.0,
+    brief: bool = False,
     **facts: Any,
 ) -> Diagnosis:
     """Why a network does not learn: verdicts, each with its evidence.
@@ -90,6 +91,7 @@ def diagnose(
                 (n, features) and ``y`` of shape (n, outputs); or a `Subject`
     data        other data than a saved model's recipe names
     time        how many seconds to train on for, an eighth of them at most, and to try advice for
+    brief       leave out the search for a way down from a saddle
     facts       what is known of the run, by the names of `Subject`: ``losses``, ``rate``,
                 ``optimizer``, ``epochs``, ``batch_size``, …
 
@@ -111,7 +113,7 @@ def diagnose(
         subject = subject_of_folder(what, data)
         subject = replace(subject, **facts) if facts else subject
     began = monotonic()
-    standing = Standing(subject, time / 8)
+    standing = Standing(subject, time / 8, brief=brief)
     measures = Measures(subject, standing)
     with np.errstate(all="ignore"):
         verdicts = list(verdicts_of(subject, standing, measures))

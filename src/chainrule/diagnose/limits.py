@@ -126,7 +126,7 @@ def _candidates(subject: Subject) -> Iterator[tuple[Saturation, ...]]:
         if found is not None:
             slopes[layer] = found
     small = [each[each < SATURATED] for each in slopes.values()]
-    levels = np.unique(np.concatenate([np.empty(0), *small]))
+    levels = np.array(sorted({float(level) for each in small for level in np.ravel(each)}))
     if len(levels) > _MOST_SETS:
         levels = levels[np.linspace(0, len(levels) - 1, _MOST_SETS).round().astype(int)]
     seen: set[Any] = set()

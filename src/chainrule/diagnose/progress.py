@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Swings", "Trend", "swings_of", "trend_of"]
+__all__ = ["Swings", "Trend", "quantile", "swings_of", "trend_of"]
 
 Array = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def trend_of(losses: Array, floor: float = 0.0) -> Trend | None:
     >>> epochs = np.arange(1, 1001)
     >>> trend = trend_of(0.5 / epochs)
     >>> trend.law, round(trend.rate, 1), trend.fits, round(trend.epochs_to(1e-4), -2)
-    ('power', 1.0, True, 5000)
+    ('power', 1.0, True, 5000.0)
     """
     if len(losses) < _FEWEST or not np.isfinite(losses).all():
         return None
@@ -87,7 +87,16 @@ def trend_of(losses: Array, floor: float = 0.0) -> Trend | None:
 def _level(losses: Array, epoch: int) -> float:
     """The loss around an epoch: the median of the hundredth part of the run that ends there."""
     width = max(1, len(losses) // 100)
-    return float(np.median(losses[max(0, epoch - width) : epoch]))
+    return quantile(losses[max(0, epoch - width) : epoch], 0.5)
+
+
+def quantile(values: Array, q: float) -> float:
+    """The entry that a share ``q`` of the values is below; NumPy's own loads more than it needs.
+
+    >>> quantile(np.array([3.0, 1.0, 2.0]), 0.5)
+    2.0
+    """
+    return float(np.sort(values)[int(q * len(values))])
 
 
 @dataclass(frozen=True)
@@ -117,11 +126,11 @@ def swings_of(losses: Array) -> Swings | None:
         return None
     half, quarter = len(losses) // 2, len(losses) // 4
     third, last = losses[half : half + quarter], losses[-quarter:]
-    middle, before = float(np.median(last)), float(np.median(third))
-    low, high = np.quantile(last, [0.25, 0.75])
+    middle, before = quantile(last, 0.5), quantile(third, 0.5)
+    low, high = quantile(last, 0.25), quantile(last, 0.75)
     return Swings(
         rises=float(np.mean(np.diff(losses[half:]) > 0)),
-        spread=float(high - low) / middle if middle else 0.0,
+        spread=(high - low) / middle if middle else 0.0,
         gain=1 - middle / before if before else 0.0,
         worsened=middle / float(losses[0]) if losses[0] else math.inf,
     )

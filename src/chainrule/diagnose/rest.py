@@ -29,8 +29,8 @@ _NAMED_WEIGHTS = 4
 class Standing:
     """Where a run stands in the landscape of its loss; each part is computed when asked for."""
 
-    def __init__(self, subject: Subject, seconds: float = 0.0) -> None:
-        self.subject, self.seconds = subject, seconds
+    def __init__(self, subject: Subject, seconds: float = 0.0, *, brief: bool = False) -> None:
+        self.subject, self.seconds, self.brief = subject, seconds, brief
 
     @cached_property
     def spectrum(self) -> Spectrum | None:
@@ -45,7 +45,7 @@ class Standing:
     @cached_property
     def escape(self) -> Escape | None:
         """A way down from the stationary point."""
-        if self.point is None or self.point.kind == "minimum":
+        if self.brief or self.point is None or self.point.kind == "minimum":
             return None
         return escape_from(self.subject.calculus, self.point)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chainrule.diagnose.progress import Swings, Trend, swings_of, trend_of
+from chainrule.diagnose.progress import Swings, Trend, quantile, swings_of, trend_of
 from chainrule.diagnose.spectrum import Spectrum
 from chainrule.diagnose.subject import Subject
 from chainrule.diagnose.verdict import Verdict
@@ -156,9 +156,9 @@ def overfitting(subject: Subject) -> Verdict | None:
         return None
     best = int(np.argmin(_smooth(held)))
     last = max(1, len(held) // 10)
-    end, least = float(np.median(held[-last:])), float(_smooth(held)[best])
+    end, least = quantile(held[-last:], 0.5), float(_smooth(held)[best])
     noise = float(np.std(np.diff(held[-last:]))) if last > 1 else 0.0
-    fell = float(np.median(losses[-last:])) < float(_smooth(losses)[best])
+    fell = quantile(losses[-last:], 0.5) < float(_smooth(losses)[best])
     if best > 0.75 * len(held) or not fell or end < max(OVERFITTED * least, least + 3 * noise):
         return None
     sentences = [
