@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 from chainrule import Network
 from chainrule.errors import ModelFileError, SettingError
@@ -173,14 +174,11 @@ def test_the_end_at_one_half_is_the_best_for_cross_entropy_too():
         assert here < min(float(loss(z + 0.5 + d, TARGETS[:, None])) for d in (-0.01, 0.01))
 
 
-def test_wilsons_interval_against_its_formula():
-    z = 1.959963984540054  # the 97.5 % point of the normal distribution
-    for k, n in ((0, 10), (733, 1000), (10, 10)):
-        p = k / n
-        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+def test_wilsons_interval_against_scipys():
+    for k, n in ((0, 10), (733, 1000), (10, 10), (1, 1), (270_000, 1_000_000)):
+        theirs = stats.binomtest(k, n).proportion_ci(0.95, method="wilson")
         share = share_of(k, n)
-        assert (share.low, share.high) == pytest.approx((middle - half, middle + half), abs=1e-12)
+        assert (share.low, share.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
     assert np.isnan(share_of(0, 0).value)
 
 

@@ -11,7 +11,10 @@ Z = 1.959963984540054
 
 
 def wilson(successes: int, tries: int) -> tuple[float, float]:
-    """Wilson's 95 % interval for a probability (Wilson 1927, equation 4).
+    """Wilson's 95 % interval for a probability.
+
+    Wilson (1927), "Probable inference, the law of succession, and statistical inference", Journal
+    of the American Statistical Association 22.
 
     >>> low, high = wilson(8, 10)
     >>> round(low, 3), round(high, 3)

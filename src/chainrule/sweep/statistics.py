@@ -6,20 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from chainrule.diagnose.intervals import wilson
 
 __all__ = ["Share", "quantiles", "share_of", "survival"]
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Share:
     """How many of how many, and an interval that holds the true share with 95 % confidence.
 
-    The interval is Wilson's (1927, "Probable inference, the law of succession, and statistical
-    inference", Journal of the American Statistical Association 22), which stays within 0 and 1 and
-    holds for small numbers too.
+    The interval is Wilson's (`chainrule.diagnose.intervals`), which stays within 0 and 1 and holds
+    for small numbers too.
     """
 
     count: int
@@ -40,10 +38,7 @@ def share_of(count: int, of: int) -> Share:
     >>> share.value, round(share.low, 3), round(share.high, 3)
     (0.733, 0.705, 0.759)
     """
-    if not of:
-        return Share(0, 0, 0.0, 1.0)
-    interval = stats.binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
-    return Share(count, of, float(interval.low), float(interval.high))
+    return Share(count, of, *wilson(count, of))
 
 
 def quantiles(epochs: NDArray[np.int64]) -> tuple[float, float, float] | None:
