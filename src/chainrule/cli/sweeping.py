@@ -217,11 +217,14 @@ def _show_ends(summary: SettingSummary, output: Plain | Console) -> None:
     title = f"Where the other {failed:,} end{f' ({label})' if label else ''}"
     output.print(title, style="bold")
     if summary.ends:
-        rows = [["outputs tend to", "loss there", "runs", "of these", "seed to look at"]]
+        rows = [
+            ["outputs tend to", "loss there", "runs", "of these", "for example seed", "verdict"]
+        ]
         for end in summary.ends:
             loss = "" if end.loss is None else number(end.loss)
             count = f"{end.share.count:,}"
-            rows.append([end.text, loss, count, percent(end.share.value), str(end.example)])
+            share = percent(end.share.value)
+            rows.append([end.text, loss, count, share, str(end.example), end.verdict or ""])
         _print_rows(rows, output)
     for kind, count in others.items():
         output.print(f"{count:,} {kind}")

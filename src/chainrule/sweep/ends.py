@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.diagnose import diagnose
+from chainrule.diagnose.subjects import subject_of_trained
 from chainrule.networks.losses import Loss
 from chainrule.sweep.chunks import prepared_of
 from chainrule.sweep.statistics import Share, share_of
+from chainrule.training.preparing import prepare
 from chainrule.training.recipes import Recipe
 from chainrule.training.training import reported_loss
 
@@ -27,6 +30,7 @@ __all__ = ["End", "ends_of", "tied"]
 Array = NDArray[Any]
 _NEAR = 0.1
 """Outputs nearer than this are tied, and an end is reached where all are as near to its limits."""
+_MOST_DIAGNOSED = 8
 _AT_MEANS = ("squared_error", "squared_error_sum", "half_squared_error", "binary_cross_entropy")
 
 
@@ -35,13 +39,15 @@ class End:
     """An end that failures come to.
 
     ``outputs`` are what the outputs tend to, one for each sample, or None for runs that are near no
-    such end; ``loss`` is the loss there; ``example`` a seed that comes to it, the one nearest.
+    such end; ``loss`` is the loss there; ``example`` a seed that comes to it, the one nearest, and
+    ``verdict`` what `chainrule.diagnose` says of that run first, such as ``"infinity"``.
     """
 
     outputs: tuple[float, ...] | None
     loss: float | None
     share: Share
     example: int
+    verdict: str | None = None
 
     @property
     def text(self) -> str:
@@ -65,15 +71,20 @@ def ends_of(recipe: Recipe, outputs: Array, seeds: Sequence[int]) -> list[End]:
         examples[end] = min(examples.get(end, (np.inf, 0)), (distance, int(seed)))
     shown = prepared.recipe.report
     report = reported_loss(prepared.network, shown) or prepared.network.criterion
-    return [
-        End(
-            end,
-            None if end is None else _loss_at(report, np.array(end), targets),
-            share_of(count, len(outputs)),
-            examples[end][1],
-        )
-        for end, count in sorted(counts.items(), key=lambda item: (item[0] is None, -item[1]))
-    ]
+    found: list[End] = []
+    for end, count in sorted(counts.items(), key=lambda item: (item[0] is None, -item[1])):
+        loss = None if end is None else _loss_at(report, np.array(end), targets)
+        seed = examples[end][1]
+        verdict = _verdict(recipe, seed) if len(found) < _MOST_DIAGNOSED else None
+        found.append(End(end, loss, share_of(count, len(outputs)), seed, verdict))
+    return found
+
+
+def _verdict(recipe: Recipe, seed: int) -> str | None:
+    """What holds up the run of a seed, as far as exact derivatives tell without a search."""
+    trained = prepare(replace(recipe, seed=seed)).train()
+    found = diagnose(subject_of_trained(trained), time=0.0, brief=True).verdicts
+    return found[0].name if found else None
 
 
 def tied(outputs: Array, targets: Array) -> tuple[tuple[float, ...] | None, float]:

@@ -62,6 +62,7 @@ class SettingSummary:
                     "rate": end.share.value,
                     "interval": [end.share.low, end.share.high],
                     "example_seed": end.example,
+                    "verdict": end.verdict,
                 }
                 for end in self.ends
             ],
