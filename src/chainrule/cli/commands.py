@@ -271,6 +271,8 @@ def sweep(ctx: click.Context, **options: Any) -> None:
 @option("Diagnose", "--time", type=REAL, metavar="SECONDS", default=2.0,
         help="Train on, and try advice, that long; 0 for not at all. [2]")  # fmt: skip
 @option("Diagnose", "--all", "whole", is_flag=True, help="Show advice that did not help, too.")
+@option("Result", "--html", type=_PATH, metavar="FILE", help="Write a page.")
+@option("Result", "--plot", type=_PATH, metavar="FILE", help="Save a picture: .png, .svg or .pdf.")
 @option("Result", "--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
 def diagnose(**options: Any) -> None:
     """Say why the MODEL in a folder does not learn, and what helps.
