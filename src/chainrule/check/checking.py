@@ -15,19 +15,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chainrule.check.checks import CANNOT_TELL, Check, Parameter, Step, Value
+from chainrule.check.checks import Check, Parameter, Step, Value
 from chainrule.check.functions import file_and_call
 from chainrule.check.observations import observe
 from chainrule.check.programs import Program, load_program
 from chainrule.check.reasons import LARGE_FOLDER, Limits, ending, is_open, reason
 from chainrule.check.repairs import Repairs, repairs_of
 from chainrule.check.sandbox import Ran, run_program, run_repairs
+from chainrule.check.verdicts import CANNOT_TELL, RIGHT, VERDICTS
 from chainrule.errors import SettingError
 
 __all__ = ["assert_backprop", "check_program"]
 
-_VERDICTS = ("exact", "constant factor", "sign convention", "not this loss", "wrong")
-_RIGHT = _VERDICTS[:3]
 _GIBIBYTE = 2**30
 _LOADING = threading.Lock()  # what Python warns of in a program's text is silenced for all threads
 
@@ -171,8 +170,8 @@ def _training(found: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     known = [
         each
         for each in found
-        if each.get("verdict") in _VERDICTS
-        and not (each.get("implied") and each["verdict"] in _RIGHT and each["loop"] in open_loops)
+        if each.get("verdict") in VERDICTS
+        and not (each.get("implied") and each["verdict"] in RIGHT and each["loop"] in open_loops)
     ]
     if not known:
         return None
@@ -194,7 +193,7 @@ def _training(found: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     chosen = loops[min(loops, key=rank)]
 
     def weight(each: dict[str, Any]) -> tuple[int, bool, int]:
-        verdict = _VERDICTS.index(each["verdict"])
+        verdict = VERDICTS.index(each["verdict"])
         return verdict, each["first"] is not None, len(each["parameters"])
 
     return max(chosen, key=weight)

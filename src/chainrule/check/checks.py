@@ -12,11 +12,11 @@ from chainrule.check.multiples import finite
 from chainrule.check.observations import Observation
 from chainrule.check.programs import Place, Program
 from chainrule.check.repairs import Repairs
+from chainrule.check.verdicts import CANNOT_TELL
 from chainrule.errors import DataError
 
-__all__ = ["CANNOT_TELL", "Check", "Parameter", "Step", "Value", "unreadable"]
+__all__ = ["Check", "Parameter", "Step", "Value", "unreadable"]
 
-CANNOT_TELL = "cannot tell"
 _FEW_NAMES = 6
 _LONGEST_LINE = 100
 

@@ -33,6 +33,7 @@ from chainrule.check.updates import (
     usual_step,
 )
 from chainrule.check.values import Value, forward_gradients, match_values, values_of
+from chainrule.check.verdicts import CANNOT_TELL, LARGER, SEVERAL_STEPS
 from chainrule.graph import Node
 
 __all__ = ["Compared", "compare", "value_of_loss"]
@@ -135,7 +136,7 @@ def compare(
     verdict = _verdict(factor, wrong=bool(wrong), ascends=ascends, reversed_sign=reversed_sign)
     result = Compared(verdict, factor, roles.name, known, wrong, ascends=ascends)
     if ascends and not wrong and may_be_to_grow(roles.name, float(trace.value(roles.loss).sum())):
-        result.verdict, result.reason = "cannot tell", f"the steps make {roles.name} larger"
+        result.verdict, result.reason = CANNOT_TELL, f"{LARGER} {roles.name} larger"
         return result
     result.steps = {
         each.parameter.path: multiple(step_of(trace, each.parameter), each.exact, 1e-5)
@@ -143,7 +144,7 @@ def compare(
     }
     result.uphill = [e.path for e, move in zip(known, moves, strict=True) if move > 0]
     if any(takes_several_steps(each) for each in wrong):
-        result.verdict, result.reason = "cannot tell", "an iteration takes several steps"
+        result.verdict, result.reason = CANNOT_TELL, SEVERAL_STEPS
         return result
     if wrong and not match:
         return result
@@ -168,10 +169,10 @@ def compare(
         case = Case(trace, roles, factor, result.values, found, wrong, forward, rate)
         meant = purpose(case) if wrong else None
         if meant is not None:
-            result.verdict, result.reason = "cannot tell", meant
+            result.verdict, result.reason = CANNOT_TELL, meant
             return result
         _explain(case, result)
-        if result.verdict == "cannot tell" and roles.loss in trace.log:
+        if result.verdict == CANNOT_TELL and roles.loss in trace.log:
             return _by_another_loss(trace, roles) or result
     return result
 
@@ -261,7 +262,7 @@ def _explain(case: Case, result: Compared) -> None:
             result.first = first_apart(case)
             return
     if result.first is None:
-        result.verdict = "cannot tell"
+        result.verdict = CANNOT_TELL
 
 
 def value_of_loss(trace: Trace, roles: Roles, known: Known) -> Value | None:

@@ -25,6 +25,7 @@ from chainrule.check.roles import (
     roles_with,
 )
 from chainrule.check.updates import last_word, step_of
+from chainrule.check.verdicts import RIGHT
 from chainrule.graph import Node
 
 __all__ = ["implied"]
@@ -33,7 +34,6 @@ _NAMED = re.compile(r"(?i)loss|cost")
 """Who calls a number so means that it is descended."""
 _FAR = 1e-3
 """How far from its gradient an update is at least, relative to its size, that is called wrong."""
-_RIGHT = ("exact", "constant factor", "sign convention")
 
 
 def implied(
@@ -49,7 +49,7 @@ def implied(
     fit, by_known = found
     if compared is None:
         return by_known
-    if by_known[1].verdict not in _RIGHT:
+    if by_known[1].verdict not in RIGHT:
         return (roles, compared) if compared.descends else by_known
     meeting = _meeting(trace, roles, fit.guess)
     if meeting is None or not (_NAMED.search(roles.name) or fit.guess.has(trace, roles)):
@@ -95,7 +95,7 @@ def _fitting(
         if roles is None or compared is None or _moved_otherwise(trace, roles, compared):
             continue
         fit = _Fit(guess, changed, compared)
-        if compared.verdict in _RIGHT and _is_certain(guess, compared):
+        if compared.verdict in RIGHT and _is_certain(guess, compared):
             return fit.again(trace, match=match, locate=locate)
         if compared.wrong and any(each.start.size > 1 for each in _right(compared)):
             partly.append(fit)
@@ -128,15 +128,15 @@ class _Fit:
         compared = compare(trace, roles, match=match, locate=locate) if roles is not None else None
         if roles is None or compared is None:
             return None
-        if (compared.verdict in _RIGHT) != (self.compared.verdict in _RIGHT):
+        if (compared.verdict in RIGHT) != (self.compared.verdict in RIGHT):
             return None
-        written = _written(compared) if compared.verdict in _RIGHT else None
+        written = _written(compared) if compared.verdict in RIGHT else None
         if written is not None:
             # Between the rate and the mean of a loss nothing tells but what has a name.
             loss = abs(written) * loss
             roles = roles_with(trace, self.changed, loss, known.with_factor(abs(written) * factor))
             compared = compare(trace, roles, match=match, locate=locate) if roles else None
-            if roles is None or compared is None or compared.verdict not in _RIGHT:
+            if roles is None or compared is None or compared.verdict not in RIGHT:
                 return None
             compared.verdict = "exact" if written > 0 else "sign convention"
             compared.factor = float(np.sign(written))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chainrule.check.checks import Check, Value
 from chainrule.check.programs import Place
+from chainrule.check.verdicts import CANNOT_TELL
 
 __all__ = [
     "FACTOR",
@@ -60,7 +61,7 @@ def in_short(check: Check) -> str:
     """What was found, as short as it can be."""
     if check.verdict == "wrong" and check.first is not None:
         return f"{check.first.place}: {shortened(check.first.text.strip())}"
-    return check.summary if check.verdict == "cannot tell" else check.summary.partition(",")[0]
+    return check.summary if check.verdict == CANNOT_TELL else check.summary.partition(",")[0]
 
 
 def counts(checks: Sequence[Check]) -> str:

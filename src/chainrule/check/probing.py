@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from chainrule.check.candidates import Codes, Edits
 from chainrule.check.edits import Edit
+from chainrule.check.execution import execute
 from chainrule.check.programs import Program
-from chainrule.check.running import Watch, execute
+from chainrule.check.running import Watch
 from chainrule.check.study import Study
 
 __all__ = ["Probe"]

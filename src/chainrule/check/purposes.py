@@ -10,17 +10,12 @@ from numpy.typing import NDArray
 from chainrule.check.case import Case
 from chainrule.check.multiples import is_same, multiple, tolerance_of
 from chainrule.check.roles import ancestors, candidates_in, changed_in, is_step
+from chainrule.check.verdicts import ADDED, FED_BACK
 from chainrule.graph import Node
 
-__all__ = ["MEANT", "purpose"]
+__all__ = ["purpose"]
 
 Array = NDArray[Any]
-MEANT = (
-    "the error goes back through",
-    "what is added to a gradient",
-    "updates are made of several losses",
-)
-"""How the reasons begin."""
 _PRODUCTS = ("matmul", "einsum")
 
 
@@ -59,7 +54,7 @@ def _fed_back(case: Case) -> str | None:
         return None
     name = next(iter(products.values())).name or "an array"
     return (
-        f"{MEANT[0]} {name}, which {case.roles.name or 'the loss'} is not computed"
+        f"{FED_BACK} {name}, which {case.roles.name or 'the loss'} is not computed"
         " with, as in feedback alignment"
     )
 
@@ -113,7 +108,7 @@ def _of_a_second(case: Case) -> str | None:
         return None
     name = next((f" in {node.name}" for node in without if node.name), "")
     loss = case.roles.name or "the loss"
-    return f"{MEANT[1]}{name} is none of {loss}, as that of a second loss"
+    return f"{ADDED}{name} is none of {loss}, as that of a second loss"
 
 
 def _is_gradient(case: Case, node: Node, own: dict[Node, Array]) -> bool:

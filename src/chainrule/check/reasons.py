@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.check.programs import Program
-from chainrule.check.purposes import MEANT
 from chainrule.check.sandbox import Ran
+from chainrule.check.verdicts import (
+    LARGER,
+    MEANT,
+    NO_CHANGE,
+    NO_GRADIENT,
+    NO_LOSS,
+    NO_UPDATE,
+    SEVERAL_STEPS,
+    WHOLE,
+)
 
 __all__ = ["LARGE_FOLDER", "Limits", "ending", "is_open", "reason"]
 
-_NO_LOSS = "no loss was found that the parameters have a part in"
-_NO_CHANGE = "an iteration changes nothing that the next one reads"
-_NO_UPDATE = "no update"
-_SEVERAL_STEPS = "an iteration takes several steps"
-_NO_GRADIENT = "the optimiser is given no gradient"
-_WHOLE = "a parameter is a whole number before its first step"
 _GIBIBYTE = 2**30
 LARGE_FOLDER = (
     "Its folder is larger than 50 MB, so the program ran in an empty one, beside copies of its "
@@ -36,7 +39,7 @@ class Limits:
 
 def is_open(reason: str | None) -> bool:
     """Whether a reason is that no loss fits what an iteration does."""
-    return reason is not None and (reason == _NO_LOSS or reason.startswith(_NO_UPDATE))
+    return reason is not None and (reason == NO_LOSS or reason.startswith(NO_UPDATE))
 
 
 def ending(program: Program, ran: Ran, limits: Limits) -> str:
@@ -74,15 +77,15 @@ def reason(program: Program, ran: Ran, limits: Limits, ended: str) -> str:
         return "No loop of the program was run, so there is no training to check."
 
     def rank(each: dict[str, Any]) -> int:
-        return {_NO_CHANGE: 4, _WHOLE: 3, _NO_LOSS: 2, _SEVERAL_STEPS: 1, _NO_GRADIENT: 1}.get(
+        return {NO_CHANGE: 4, WHOLE: 3, NO_LOSS: 2, SEVERAL_STEPS: 1, NO_GRADIENT: 1}.get(
             each["reason"], 0
         )
 
     best = min(reasons, key=rank)
     where = program.place(best["loop"])
-    if best["reason"] == _NO_CHANGE:
+    if best["reason"] == NO_CHANGE:
         return "No loop was found that trains: none changes a number by what it computes from it."
-    if best["reason"] == _NO_LOSS:
+    if best["reason"] == NO_LOSS:
         if limits.loss is not None:
             return (
                 f"No number named {limits.loss} was found that the parameters of the loop in "
@@ -92,23 +95,23 @@ def reason(program: Program, ran: Ran, limits: Limits, ended: str) -> str:
             f"No loss was found that what changes in the loop in {where} has a part in: it is to "
             "be one number, computed in the loop."
         )
-    if best["reason"] == _NO_GRADIENT:
+    if best["reason"] == NO_GRADIENT:
         return (
             f"The optimiser in {where} is given no gradient and works one out itself, so there is "
             "none to check."
         )
-    if best["reason"] == _SEVERAL_STEPS:
+    if best["reason"] == SEVERAL_STEPS:
         return (
             f"An iteration of the loop in {where} takes several steps, and no loss was found in "
             "the loop within it whose iterations are single ones."
         )
     reason = " ".join(_with_places(program, best["reason"]).split())
-    if reason.startswith(_NO_UPDATE):
+    if reason.startswith(NO_UPDATE):
         return (
             f"In the loop in {where}, {reason}: the program may descend another loss, which is not "
             "among the known ones, or several of its lines are wrong."
         )
-    if reason.startswith("the steps make"):
+    if reason.startswith(LARGER):
         return (
             f"In the loop in {where}, {reason}: that is right of a likelihood and its like, and "
             "wrong of a loss, and its name does not tell."

@@ -34,14 +34,15 @@ import numpy as np
 
 from chainrule.check.candidates import edits_of
 from chainrule.check.edits import Edit, Source
+from chainrule.check.execution import execute, limit
 from chainrule.check.probing import Probe
 from chainrule.check.programs import Program, load_program
-from chainrule.check.running import Watch, execute, limit
+from chainrule.check.running import Watch
 from chainrule.check.study import Study, Studying, Suspect, Wanted, read_study
+from chainrule.check.verdicts import RIGHT
 
 __all__ = ["main"]
 
-_RIGHT = ("exact", "constant factor", "sign convention")
 _SECONDS_EACH = 10.0
 _MOST_TRIALS = 120
 _MOST_FAULTS = 3
@@ -75,7 +76,7 @@ class Trial:
             wrong = sum(not parameter["right"] for parameter in each["parameters"])
             same = before.found[number] if number in before.judged else before.compared
             uneven = _is_uneven(each, same)
-            counts.append(wrong or int(uneven or each["verdict"] not in _RIGHT))
+            counts.append(wrong or int(uneven or each["verdict"] not in RIGHT))
         return max(counts)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from chainrule.check.iteration import Trace
+from chainrule.check.verdicts import NO_CHANGE, NO_LOSS
 from chainrule.gradient import pull_back, substitute
 from chainrule.graph import Node, constant, topological_order
 
@@ -87,7 +88,7 @@ def roles_of(trace: Trace, loss_name: str | None = None) -> Roles:
     """Find the roles by what depends on what, and by names where that leaves a choice."""
     changed = changed_in(trace)
     if not changed:
-        return Roles([], None, reason="an iteration changes nothing that the next one reads")
+        return Roles([], None, reason=NO_CHANGE)
     for candidate in _candidates(trace, changed, loss_name):
         # What adds up the loss is no parameter.
         others = [e for e in changed if e.end is not candidate and e.path != candidate.name]
@@ -97,7 +98,7 @@ def roles_of(trace: Trace, loss_name: str | None = None) -> Roles:
         roles = roles_with(trace, others, loss, candidate.name or "")
         if roles is not None:
             return roles
-    return Roles(changed, None, reason="no loss was found that the parameters have a part in")
+    return Roles(changed, None, reason=NO_LOSS)
 
 
 def roles_with(

@@ -13,51 +13,40 @@ What each copy finds is written to RESULTS, a folder, as JSON, and how the progr
 from __future__ import annotations
 
 import argparse
-import builtins
 import json
-import linecache
 import math
 import os
 import sys
 import time
-import traceback
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from chainrule.check.comparison import Compared, compare
+from chainrule.check.comparison import Compared
+from chainrule.check.conclusions import How, concluded, described
 from chainrule.check.copies import WaitingCopy, copied
-from chainrule.check.hooks import HOOK, with_hooks
-from chainrule.check.implied import implied
+from chainrule.check.execution import execute, limit
 from chainrule.check.iteration import Iteration, Trace
-from chainrule.check.multiples import tolerance_of
-from chainrule.check.optimisers import Minimised, as_wrong, follow_optimisers, starts
+from chainrule.check.optimisers import Minimised, starts
 from chainrule.check.programs import Program, load_program
-from chainrule.check.purposes import MEANT
 from chainrule.check.roles import Roles, lost_at, roles_of
-from chainrule.check.several import by_several, other_losses
 from chainrule.check.statements import renamed_at
 from chainrule.check.symmetry import equal_units
 from chainrule.check.truncation import cut_steps
-from chainrule.check.values import Value, is_misused
+from chainrule.check.values import is_misused
+from chainrule.check.verdicts import CANNOT_TELL, NO_GRADIENT, NO_UPDATE, RIGHT, WHOLE
 from chainrule.check.witness import Witness
 from chainrule.errors import ChainruleError
 
-__all__ = ["Watch", "execute", "limit", "main"]
+__all__ = ["Watch", "main"]
 
 _LOOKED_AT = (0, 3)
 """The iterations of each loop that are traced: the first, and one in which nothing is fresh."""
 _MOST_SECONDS, _LEAST_SECONDS, _ALL_SECONDS = 8, 2, 20
 """How long a copy may take: no longer than is left of what all of them may, but that at least."""
-_RIGHT = ("exact", "constant factor", "sign convention")
-_NO_GRADIENT = "the optimiser is given no gradient"
-_WHOLE = "a parameter is a whole number before its first step"
-_LARGEST_FILE = 2**30
 
 
 class Watch:
@@ -146,7 +135,7 @@ class Watch:
             return
         self._minimised.add(line)
         if pair is None:
-            self._write({"loop": line, "iteration": 0, "reason": _NO_GRADIENT})
+            self._write({"loop": line, "iteration": 0, "reason": NO_GRADIENT})
             return
         sys.stdout.flush()
         sys.stderr.flush()
@@ -179,10 +168,10 @@ class Watch:
             found = json.loads((self.results / f"{loop}-{count}.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return
-        self._right += found.get("verdict") in _RIGHT
+        self._right += found.get("verdict") in RIGHT
         if "verdict" in found and not found["implied"]:
             self._own.add(loop)
-        if found.get("reason") == _WHOLE:
+        if found.get("reason") == WHOLE:
             self._whole.add(loop)
         elif count < 2 and self.loss is None:  # later iterations may not print it
             self._losses[loop] = found.get("loss") or None
@@ -227,44 +216,23 @@ class Watch:
         assert self._copy is not None
         loop, count = self._copy[:2]
         self.looked_at = f"{loop}-{count}"
-        match, locate, rate = self.matches, self.locates, -1.0 if minimised else None
-        compared = None
-        if roles.reason is None:
-            compared = compare(trace, roles, match=match, locate=locate, rate=rate)
-        if minimised:
-            compared = None if compared is None else as_wrong(compared)
-        elif self.loss is None and loop not in self._own and _is_open(roles, compared):
-            roles, compared = implied(trace, roles, compared, match=match, locate=locate)
-        known = minimised or self.loss is not None
-        if compared is not None and not (known or compared.implied) and _is_unsettled(compared):
-            roles, compared = self._by_another(trace, roles, compared)
+        computes = loop in self._own
+        how = How(self.matches, self.locates, minimised, named=self.loss is not None, own=computes)
+        roles, compared = concluded(trace, roles, how)
         found = self.found(trace, roles, compared)
-        if found.get("verdict") not in _RIGHT and trace.begins_whole(roles.loss):
-            found = {"reason": _WHOLE}
+        if found.get("verdict") not in RIGHT and trace.begins_whole(roles.loss):
+            found = {"reason": WHOLE}
         found |= _seen(trace, roles)
         self._write({"loop": loop, "iteration": count, **found})
         os._exit(0)
-
-    def _by_another(self, trace: Trace, roles: Roles, compared: Compared) -> tuple[Roles, Compared]:
-        """What an iteration comes to by another of its numbers, where that is no mistake."""
-        for other in other_losses(trace, roles):
-            by_it = compare(trace, other, match=False, locate=False)
-            if by_it is not None and _is_all_of(by_it, roles):
-                whole = compare(trace, other, match=self.matches, locate=self.locates)
-                if whole is not None and whole.verdict in _RIGHT:
-                    return other, whole
-        if compared.verdict == "wrong" and by_several(trace, roles, compared):
-            reason = f"{MEANT[2]}, or of another one than {roles.name or 'the one shown'}"
-            return roles, replace(compared, verdict="cannot tell", reason=reason)
-        return roles, compared
 
     def found(self, trace: Trace, roles: Roles, compared: Compared | None) -> dict[str, Any]:
         """What is to be written down of an iteration."""
         if compared is None:
             return {"reason": roles.reason or "all gradients are 0"}
-        if compared.verdict == "cannot tell":
+        if compared.verdict == CANNOT_TELL:
             name = compared.loss or "the loss that was found"
-            reason = f"no update is made of the gradient of {name}"
+            reason = f"{NO_UPDATE} is made of the gradient of {name}"
             return {"reason": compared.reason or reason}
         lost = lost_at(trace, roles, self.file)
         if compared.verdict in ("wrong", "not this loss") and lost is not None:
@@ -292,29 +260,6 @@ class Watch:
         path.write_text(json.dumps(found), encoding="utf-8")
 
 
-def _is_open(roles: Roles, compared: Compared | None) -> bool:
-    """Whether an iteration goes down no loss that it computes itself, as far as one can tell."""
-    if roles.reason is not None or compared is None:
-        return roles.loss is None
-    if compared.verdict == "not this loss":
-        return True
-    return compared.verdict == "cannot tell" and compared.reason is None
-
-
-def _is_unsettled(compared: Compared) -> bool:
-    """Whether another number of the iteration may be the one that is descended."""
-    return compared.verdict == "wrong" or (
-        compared.verdict == "cannot tell" and compared.reason is None
-    )
-
-
-def _is_all_of(compared: Compared, roles: Roles) -> bool:
-    """Whether another loss moves all parameters, and arrays tell so."""
-    paths = {each.path for each in compared.parameters}
-    some = any(each.start.size > 1 for each in compared.parameters)
-    return compared.verdict in _RIGHT and some and {e.path for e in roles.parameters} <= paths
-
-
 def _seen(trace: Trace, roles: Roles) -> dict[str, Any]:
     """What else keeps the iteration from learning; that it cannot be told is no harm."""
     with suppress(Exception):
@@ -324,44 +269,6 @@ def _seen(trace: Trace, roles: Roles) -> dict[str, Any]:
 
 def _reason(error: BaseException) -> str:
     return str(error) if isinstance(error, ChainruleError) else f"{type(error).__name__}: {error}"
-
-
-def described(compared: Compared) -> dict[str, Any]:
-    """A comparison as plain data."""
-    first = compared.first
-    return {
-        "verdict": compared.verdict,
-        "factor": compared.factor,
-        "ascends": compared.ascends,
-        "never": compared.never,
-        "descends": compared.descends,
-        "implied": compared.implied,
-        "loss": compared.loss,
-        "tolerance": max(tolerance_of(each.start) for each in compared.parameters),
-        "parameters": [
-            {"name": each.path, "right": each not in compared.wrong} for each in compared.parameters
-        ],
-        "values": [
-            {"name": each.name, "line": each.line, "of": each.of, "factor": each.factor}
-            for each in compared.values
-        ],
-        "errors": compared.errors,
-        "steps": compared.steps,
-        "arrays": [each.path for each in compared.parameters if each.start.size > 1],
-        "uphill": compared.uphill,
-        "adds_up": compared.adds_up,
-        "known_loss": compared.is_known_loss,
-        "first": None if first is None else _of_first(first),
-    }
-
-
-def _of_first(first: Value) -> dict[str, Any]:
-    return {
-        "name": first.name,
-        "line": first.line,
-        "should_be": first.should_be,
-        "proved": first.is_proved or first.should_be is not None,
-    }
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -377,77 +284,6 @@ def main(arguments: list[str] | None = None) -> None:
     watch = Watch(program, options.results, options.loss)
     limit(options.memory)
     execute(program, watch)
-
-
-def execute(
-    program: Program, watch: Watch, probed: Mapping[tuple[int, int], int] | None = None
-) -> None:
-    """Run a program as a script, watched; how it ended is written to ``outcome.json``.
-
-    ``probed`` are the statements before which ``watch.probe`` is called.
-    """
-    code = with_hooks(program, probed)
-    # Values get their names from these lines, also where the file is a notebook or is overwritten.
-    lines = [f"{line}\n" for line in program.text.split("\n")]
-    linecache.cache[str(program.path)] = len(program.text), None, lines, str(program.path)
-    setattr(builtins, HOOK, watch)
-    module = ModuleType(program.path.stem if program.call else "__main__")
-    module.__dict__.update(__file__=str(program.path), __builtins__=builtins)
-    if program.call:  # Python's own modules keep their names
-        sys.modules.setdefault(module.__name__, module)
-    else:
-        sys.modules["__main__"] = module
-    sys.argv = [str(program.path)]
-    sys.path.insert(0, str(program.path.parent))
-    follow_optimisers(program, watch.minimise)
-    process = os.getpid()
-    outcome: dict[str, Any] = {"outcome": "ran"}
-    try:
-        exec(code, module.__dict__)
-        watch.give_up(ChainruleError("the iteration did not come to an end"))
-    except BaseException as error:
-        watch.give_up(error)
-        outcome = _outcome(error, str(program.path))
-        if isinstance(error, Exception) and not isinstance(error, MemoryError):
-            outcome["names"] = watch.witness.failed(error)
-        raise
-    finally:
-        if os.getpid() == process:
-            watch.close()
-            outcome["seen"] = watch.witness.facts()
-            path = watch.results / "outcome.json"
-            path.write_text(json.dumps(outcome), encoding="utf-8")
-
-
-def limit(memory: int) -> None:
-    """Let this process and its copies have no more memory each, and write no file without end."""
-    import resource  # here, as Windows has none
-
-    limits = [(resource.RLIMIT_FSIZE, _LARGEST_FILE), (resource.RLIMIT_CORE, 0)]
-    if memory:
-        limits.append((resource.RLIMIT_AS, memory))
-    for kind, most in limits:
-        _, hard = resource.getrlimit(kind)
-        if hard != resource.RLIM_INFINITY:
-            most = min(most, hard)
-        with suppress(ValueError, OSError):
-            resource.setrlimit(kind, (most, most))
-
-
-def _outcome(error: BaseException, file: str) -> dict[str, Any]:
-    """How the program ended, and in which of its lines."""
-    line = None
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == file:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    if isinstance(error, SystemExit):
-        code = 0 if error.code is None else error.code
-        return {"outcome": "exited", "code": code if type(code) is int else 1, "line": line}
-    text = "".join(traceback.format_exception_only(error)).strip()
-    kind = "too much memory" if isinstance(error, MemoryError) else "failed"
-    return {"outcome": kind, "error": text, "kind": type(error).__name__, "line": line}
 
 
 if __name__ == "__main__":

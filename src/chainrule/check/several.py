@@ -6,11 +6,11 @@ computes, or of a sum of them, and then nothing is wrong with it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
 
-from chainrule.check.comparison import Compared
 from chainrule.check.iteration import Trace
 from chainrule.check.multiples import is_same, multiple
 from chainrule.check.roles import (
@@ -26,47 +26,49 @@ from chainrule.check.updates import Update
 from chainrule.gradient import substitute
 from chainrule.graph import Node, constant
 
-__all__ = ["by_several", "other_losses"]
+__all__ = ["Several"]
 
 _MOST = 5
 """So many numbers of one iteration are tried alone and in sums."""
 
 
-def other_losses(trace: Trace, roles: Roles) -> list[Roles]:
-    """The roles by each other number that the iteration shows, keeps or calls a loss."""
-    changed = changed_in(trace)
-    found: list[Roles] = []
-    for node in _others(trace, roles, changed):
-        by_it = roles_with(trace, changed, node, node.name or "")
-        if by_it is not None:
-            found.append(by_it)
-    return found
+class Several:
+    """The other numbers of an iteration that it shows, keeps or calls losses."""
 
+    def __init__(self, trace: Trace, roles: Roles) -> None:
+        self._trace, self._roles, self._changed = trace, roles, changed_in(trace)
+        self._others = _others(trace, roles, self._changed)
 
-def by_several(trace: Trace, roles: Roles, compared: Compared) -> bool:
-    """Whether each wrong update is made of the gradient of another such number, or of a sum."""
-    changed = changed_in(trace)
-    assert roles.loss is not None
-    others = _others(trace, roles, changed)
-    if not others or not compared.wrong:
-        return False
-    whole = [_apart(trace, node, changed) for node in (roles.loss, *others)]
-    starts = [each.start for each in compared.wrong]
-    gradients = [[trace.value(g) for g in gradients_of(node, starts)] for node in whole]
-    own = gradients[0]
-    # What another of them is computed from is no momentum, but a parameter of it.
-    of_state = trace.after(roles.state - ancestors(whole))
-    sets = [
-        chosen
-        for count in range(1, len(whole) + 1)
-        for chosen in combinations(range(len(whole)), count)
-        if chosen != (0,)
-    ]
-    for i, parameter in enumerate(compared.wrong):
-        sums = (np.sum([gradients[k][i] for k in chosen], axis=0) for chosen in sets)
-        if not any(_is_made_of(trace, parameter, g, own[i], of_state) for g in sums):
+    def roles(self) -> Iterator[Roles]:
+        """The roles by each of them alone."""
+        for node in self._others:
+            by_it = roles_with(self._trace, self._changed, node, node.name or "")
+            if by_it is not None:
+                yield by_it
+
+    def explain(self, wrong: Sequence[Parameter]) -> bool:
+        """Whether each of these updates is made of the gradient of one of them, or of a sum."""
+        trace, loss = self._trace, self._roles.loss
+        assert loss is not None
+        if not self._others or not wrong:
             return False
-    return True
+        whole = [_apart(trace, node, self._changed) for node in (loss, *self._others)]
+        starts = [each.start for each in wrong]
+        gradients = [[trace.value(g) for g in gradients_of(node, starts)] for node in whole]
+        # What another of them is computed from is no momentum, but a parameter of it.
+        of_state = trace.after(self._roles.state - ancestors(whole))
+        sets = [
+            chosen
+            for count in range(1, len(whole) + 1)
+            for chosen in combinations(range(len(whole)), count)
+            if chosen != (0,)
+        ]
+        for i, parameter in enumerate(wrong):
+            sums = (np.sum([gradients[k][i] for k in chosen], axis=0) for chosen in sets)
+            own = gradients[0][i]
+            if not any(_is_made_of(trace, parameter, g, own, of_state) for g in sums):
+                return False
+        return True
 
 
 def _is_made_of(

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.check.comparison import Compared
+from chainrule.check.conclusions import described
 from chainrule.check.derivation import derivation
 from chainrule.check.iteration import Trace
 from chainrule.check.multiples import tolerance_of
 from chainrule.check.programs import Program
 from chainrule.check.roles import Roles, ancestors
-from chainrule.check.running import Watch, described
+from chainrule.check.running import Watch
 from chainrule.check.updates import last_word
 from chainrule.check.values import forward_gradients, inner_derivatives, local_derivatives
 from chainrule.graph import Node

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.check.comparison import Compared
+from chainrule.check.execution import execute, limit
 from chainrule.check.iteration import Trace
 from chainrule.check.multiples import is_same
 from chainrule.check.programs import Program, load_program
 from chainrule.check.roles import Roles
-from chainrule.check.running import Watch, execute, limit
+from chainrule.check.running import Watch
 from chainrule.explain.stored import stored
 from chainrule.explain.tracing import Traced, free_name, gradients_by_name, simplified_step
 from chainrule.gradient import substitute
