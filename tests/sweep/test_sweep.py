@@ -13,7 +13,7 @@ from scipy import stats
 
 from chainrule import Network
 from chainrule.errors import ModelFileError, SettingError
-from chainrule.networks.losses import squared_error
+from chainrule.networks.losses import binary_cross_entropy, squared_error
 from chainrule.sweep import Plan, run_sweep, summary_of, sweep
 from chainrule.sweep.chunks import Chunk, train_chunk
 from chainrule.sweep.ends import tied
@@ -166,12 +166,14 @@ def test_ends_are_known_by_which_outputs_are_tied(outputs, limit):
     assert (distance <= 0.1) == (limit is not None)
 
 
-def test_the_end_at_one_half_is_the_best_for_cross_entropy_too():
-    # The mean of the targets is where the gradient by a common output is 0.
-    z = np.zeros((4, 1))
-    for loss in (squared_error,):
-        here = float(loss(z + 0.5, TARGETS[:, None]))
-        assert here < min(float(loss(z + 0.5 + d, TARGETS[:, None])) for d in (-0.01, 0.01))
+@pytest.mark.parametrize(
+    ("loss", "half"), [(squared_error, 0.5), (binary_cross_entropy, 0.0)], ids=["squared", "cross"]
+)
+def test_the_mean_of_the_targets_is_the_best_that_tied_outputs_can_do(loss, half):
+    # A cross-entropy takes pre-activations: 0 stands for an output of one half.
+    same = np.full((4, 1), half)
+    here = float(loss(same, TARGETS[:, None]))
+    assert here < min(float(loss(same + d, TARGETS[:, None])) for d in (-0.01, 0.01))
 
 
 def test_wilsons_interval_against_scipys():

@@ -21,13 +21,12 @@ from chainrule.check.observations import observe
 from chainrule.check.programs import Program, load_program
 from chainrule.check.reasons import LARGE_FOLDER, Limits, ending, is_open, reason
 from chainrule.check.repairs import Repairs, repairs_of
-from chainrule.check.sandbox import Ran, run_program, run_repairs
+from chainrule.check.sandbox import MEMORY, Ran, run_program, run_repairs
 from chainrule.check.verdicts import CANNOT_TELL, RIGHT, VERDICTS
 from chainrule.errors import SettingError
 
 __all__ = ["assert_backprop", "check_program"]
 
-_GIBIBYTE = 2**30
 _LOADING = threading.Lock()  # what Python warns of in a program's text is silenced for all threads
 
 
@@ -36,7 +35,7 @@ def check_program(
     *,
     loss: str | None = None,
     timeout: float = 60.0,
-    memory: int = 4 * _GIBIBYTE,
+    memory: int = MEMORY,
     repair_seconds: float = 10.0,
     stop: threading.Event | None = None,
 ) -> Check:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.check.programs import Program
-from chainrule.check.sandbox import Ran
+from chainrule.check.sandbox import GIBIBYTE, Ran
 from chainrule.check.verdicts import (
     LARGER,
     MEANT,
@@ -21,7 +21,6 @@ from chainrule.check.verdicts import (
 
 __all__ = ["LARGE_FOLDER", "Limits", "ending", "is_open", "reason"]
 
-_GIBIBYTE = 2**30
 LARGE_FOLDER = (
     "Its folder is larger than 50 MB, so the program ran in an empty one, beside copies of its "
     "Python files alone."
@@ -48,7 +47,7 @@ def ending(program: Program, ran: Ran, limits: Limits) -> str:
     if ran.outcome == "timed out":
         return f"The program was stopped after {limits.timeout:g} s; --timeout gives it longer."
     if ran.outcome == "too much memory":
-        size = f"{limits.memory / _GIBIBYTE:.3g} GiB"
+        size = f"{limits.memory / GIBIBYTE:.3g} GiB"
         return f"The program ran out of memory{where}: it may have {size}."
     if ran.outcome == "too much output":
         return "The program was stopped, as it had printed more than 50 MB."

@@ -20,8 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Ran", "program_files", "run_module", "run_program", "run_repairs"]
+__all__ = ["GIBIBYTE", "MEMORY", "Ran", "program_files", "run_module", "run_program", "run_repairs"]
 
+GIBIBYTE = 2**30
+MEMORY = 4 * GIBIBYTE
+"""What a program may have, where nothing else is said."""
 _LARGEST_FOLDER = 50 * 10**6
 _MOST_FILES = 20_000
 _MOST_OUTPUT = 50 * 10**6
@@ -97,11 +100,16 @@ def run_repairs(
     stop: threading.Event | None = None,
 ) -> dict[str, Any] | None:
     """Search for repairs of a program; what was found, or None where the search was stopped."""
-    with _sandbox(path) as box:
-        command = "chainrule.check.repairing", *arguments, f"--seconds={seconds}"
-        end = time.monotonic() + 2 * seconds  # it ends itself; this is for what hangs
-        box.run(command, memory=memory, end=end, stop=stop)
-        return _read(box.results / "repairs.json")
+    files = run_module(
+        path,
+        "chainrule.check.repairing",
+        [*arguments, f"--seconds={seconds}"],
+        ["repairs.json"],
+        seconds=2 * seconds,  # it ends itself; this is for what hangs
+        memory=memory,
+        stop=stop,
+    )
+    return _parsed(files["repairs.json"])
 
 
 def run_module(
@@ -112,11 +120,12 @@ def run_module(
     *,
     seconds: float,
     memory: int,
+    stop: threading.Event | None = None,
 ) -> dict[str, bytes]:
     """Run one of our modules on a program; the files of these names that it wrote, or nothing."""
     with _sandbox(path) as box:
         end = time.monotonic() + seconds
-        box.run((module, *arguments), memory=memory, end=end, stop=None)
+        box.run((module, *arguments), memory=memory, end=end, stop=stop)
         found: dict[str, bytes] = {}
         for name in names:
             file = box.results / name
@@ -208,8 +217,15 @@ def _wait(
 def _read(path: Path) -> dict[str, Any] | None:
     """What a process wrote; None where it was stopped while it did."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return _parsed(path.read_bytes())
+    except OSError:
+        return None
+
+
+def _parsed(data: bytes) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(data))
+    except (ValueError, TypeError):
         return None
 
 

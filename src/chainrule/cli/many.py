@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from chainrule.cli.options import WHOLE, run_options
+from chainrule.cli.sections import values_of
 
 __all__ = ["FIXED", "LAYERS", "run_defaults", "seeds", "sweep_options"]
 
@@ -109,15 +110,7 @@ def _value(ctx: click.Context, single: click.Option, text: str, *, layers: bool)
 
 
 def _parts(text: str) -> list[str]:
-    """The values in a list, whose names may have settings with commas in parentheses."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        if character == "," and not depth:
-            parts.append("")
-        else:
-            parts[-1] += character
-    found = [part.strip() for part in parts]
+    found = values_of(text)
     if not all(found):
         raise click.BadParameter(f"{text!r} has an empty value between its commas.")
     return found

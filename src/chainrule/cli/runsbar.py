@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from chainrule.cli.screen import Plain, duration
+from chainrule.cli.screen import SECONDS_BETWEEN_DRAWINGS, Plain, can_draw, duration
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["RunsBar"]
 
-_SECONDS_BETWEEN_DRAWINGS = 0.1
 _SECONDS_UNTIL_A_LINE = 2.0
 
 
@@ -29,11 +27,10 @@ class RunsBar:
         self._bar: Any = None
 
     def __enter__(self) -> RunsBar:
-        output = self._output
-        if not isinstance(output, Plain) and output.is_terminal and sys.stdout.isatty():
+        if can_draw(self._output):
             from chainrule.cli.bar import runs_bar  # here, as only a terminal has one
 
-            self._bar = runs_bar(output)
+            self._bar = runs_bar(self._output)
             self._bar.start()
             self._task = self._bar.add_task("", total=self._runs)
         return self
@@ -53,7 +50,7 @@ class RunsBar:
         if self._before is None:
             self._before = done
         if self._bar is not None:
-            if now - self._drawn > _SECONDS_BETWEEN_DRAWINGS:
+            if now - self._drawn > SECONDS_BETWEEN_DRAWINGS:
                 self._drawn = now
                 self._bar.update(self._task, completed=done, refresh=True)
             return

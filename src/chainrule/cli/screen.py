@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from chainrule.training import Epoch
 
@@ -19,10 +19,20 @@ if TYPE_CHECKING:
 
     from chainrule.cli.bar import Bar
 
-__all__ = ["Plain", "Screen", "console", "duration", "number", "output_to", "percent"]
+__all__ = [
+    "SECONDS_BETWEEN_DRAWINGS",
+    "Plain",
+    "Screen",
+    "can_draw",
+    "console",
+    "duration",
+    "number",
+    "output_to",
+    "percent",
+]
 
 _LINES = 10
-_SECONDS_BETWEEN_DRAWINGS = 0.1
+SECONDS_BETWEEN_DRAWINGS = 0.1
 _ANY_WIDTH = 10_000
 _GAPS = ("   ", "  ", " ")
 
@@ -94,6 +104,13 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def can_draw(output: Plain | Console) -> TypeGuard[Console]:
+    """Whether a bar can be drawn there: on a terminal that moves its cursor."""
+    if isinstance(output, Plain) or not output.is_terminal or output.is_dumb_terminal:
+        return False
+    return sys.stdout.isatty()
+
+
 class Screen:
     """The callback that shows a run while it goes on.
 
@@ -119,13 +136,10 @@ class Screen:
         self._bar: Bar | None = None
 
     def __enter__(self) -> Screen:
-        output = self.output
-        if isinstance(output, Plain) or not output.is_terminal or output.is_dumb_terminal:
-            return self
-        if sys.stdout.isatty():
+        if can_draw(self.output):
             from chainrule.cli.bar import Bar  # here, as only a terminal has one
 
-            self._bar = Bar(output, self.epochs, min(self.start, self.epochs))
+            self._bar = Bar(self.output, self.epochs, min(self.start, self.epochs))
         return self
 
     def begin(self) -> None:
@@ -150,7 +164,7 @@ class Screen:
         if self._bar is None:
             return
         now = time.monotonic()
-        if now - self._drawn > _SECONDS_BETWEEN_DRAWINGS:
+        if now - self._drawn > SECONDS_BETWEEN_DRAWINGS:
             self._drawn = now
             self._bar.move(epoch.number + 1, number(epoch.loss))
 

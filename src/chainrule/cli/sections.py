@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 __all__ = [
+    "INTERRUPTED",
     "DataCommand",
     "Number",
     "Program",
@@ -21,6 +22,7 @@ __all__ = [
     "importing",
     "names",
     "option",
+    "values_of",
     "whole_numbers",
 ]
 
@@ -266,18 +268,27 @@ def fractions(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any
         ) from None
 
 
-def names(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """``tanh,relu`` as ("tanh", "relu"); commas inside parentheses belong to a name's settings."""
-    if value is None:
-        return None
+def values_of(text: str) -> list[str]:
+    """What stands between commas, but for those in parentheses.
+
+    >>> values_of("adam, momentum(momentum=0.8, nesterov=1)")
+    ['adam', 'momentum(momentum=0.8, nesterov=1)']
+    """
     parts, depth = [""], 0
-    for character in str(value):
+    for character in text:
         depth += (character == "(") - (character == ")")
         if character == "," and depth == 0:
             parts.append("")
         else:
             parts[-1] += character
-    found = tuple(part.strip() for part in parts)
+    return [part.strip() for part in parts]
+
+
+def names(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """``tanh,relu`` as ("tanh", "relu"); commas inside parentheses belong to a name's settings."""
+    if value is None:
+        return None
+    found = tuple(values_of(str(value)))
     if not all(found):
         raise click.BadParameter(
             f"{value!r} is not a name such as tanh, or a list of names, one for each hidden layer."

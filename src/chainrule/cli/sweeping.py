@@ -13,11 +13,12 @@ from chainrule.cli.many import FIXED, LAYERS
 from chainrule.cli.report import aligned, counted, finite
 from chainrule.cli.runsbar import RunsBar
 from chainrule.cli.screen import Plain, duration, number, output_to, percent
+from chainrule.cli.sections import INTERRUPTED
 from chainrule.cli.training import recipe_from
 from chainrule.errors import SettingError
 from chainrule.networks.choices import COUNT, check_setting
 from chainrule.sweep.chunks import prepared_of, refuse_wrong
-from chainrule.sweep.plan import Plan, Span, grid_of, random_of
+from chainrule.sweep.plan import Plan, Span, grid_of, layers_text, random_of
 from chainrule.sweep.running import Progress, Sweep, run_sweep
 from chainrule.sweep.search import SAMPLERS, search
 from chainrule.sweep.summary import SettingSummary, Summary, summary_of
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run_sweeping"]
 
-_INTERRUPTED = 130
 _MOST_CHECKED = 50
 _MOST_SHOWN = 40
 _MOST_ENDS = 12
@@ -83,7 +83,7 @@ def run_sweeping(options: dict[str, Any], defaults: dict[str, Any]) -> None:
             output.print(f"Picture in {options['plot']}")
     if interrupted:
         sys.stdout.flush()
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 def _choices(
@@ -166,7 +166,7 @@ def _words(name: str) -> str:
 
 def _cell(value: Any) -> str:
     if isinstance(value, tuple):
-        return "x".join(map(str, value)) or "none"  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
+        return layers_text(cast("tuple[Any, ...]", value), "none")
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from chainrule.cli.report import as_json, heading, show, verdict
 from chainrule.cli.screen import Plain, Screen, output_to
+from chainrule.cli.sections import INTERRUPTED
 from chainrule.errors import ModelFileError, SettingError
 from chainrule.training.advice import Advice, tried_advice
 from chainrule.training.checkpoints import Checkpoint, read_checkpoint, save_run
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["recipe_from", "run_train"]
 
-_INTERRUPTED = 130
 _FREE_ON_RESUME = {"epochs", "max_time", "stop_loss", "save", "plot", "resume", "as_json", "data"}
 
 
@@ -81,7 +81,7 @@ def run_train(options: dict[str, Any], given: set[str]) -> None:
         _say_where(trained, output, save, plot, replaces)
     if trained.run.stopped == "interrupted":
         sys.stdout.flush()
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 def _refuse_beside_kernels(recipe: Recipe, options: dict[str, Any]) -> None:
@@ -259,7 +259,7 @@ def _train(
         if save is not None and (save / CHECKPOINT).exists():
             print(f"Stopped at once. Go on from the last checkpoint: {_resuming(save)}",
                   file=sys.stderr)  # fmt: skip
-            sys.exit(_INTERRUPTED)
+            sys.exit(INTERRUPTED)
         raise
 
 

@@ -39,17 +39,10 @@ def trained_on(subject: Subject, seconds: float) -> Continuation | None:
             subject.X,
             subject.y,
             parameters={name: np.array(each) for name, each in subject.parameters.items()},
-            optimizer=subject.optimizer,
-            learning_rate=subject.rate,
+            **subject.settings,
             epochs=LONGEST * subject.epochs,
-            batch_size=subject.batch_size,
-            shuffle=subject.shuffle,
-            seed=subject.seed,
-            clip_norm=subject.clip_norm,
-            clip_value=subject.clip_value,
             stop_loss=subject.goal,
             max_time=seconds,
-            report=subject.report,
         )
     except ChainruleError:
         return None

@@ -164,16 +164,9 @@ def _trained(change: Change, deadline: float, goal: float) -> Iterator[Populatio
         subject.X,
         subject.y,
         **starts,
-        optimizer=subject.optimizer,
-        learning_rate=subject.rate,
+        **subject.settings,
         epochs=subject.epochs,
-        batch_size=subject.batch_size,
-        shuffle=subject.shuffle,
-        seed=subject.seed,
-        clip_norm=subject.clip_norm,
-        clip_value=subject.clip_value,
         stop_loss=goal,
-        report=subject.report,
         progress=look,
     )
     with warnings.catch_warnings():

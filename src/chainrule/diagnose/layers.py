@@ -327,19 +327,21 @@ def _exploding(subject: Subject, states: list[LayerState]) -> Verdict | None:
         return None
     each = (first.delta / last.delta) ** (1 / (len(states) - 1))
     sentences = (
-        (
-            f"Going back, the gradient by the pre-activations grows from {number(last.delta)} in "
-            f"layer "
-            f"{last.number} to {number(first.delta)} in layer 1, {number(each)} times a layer."
-        ),
+        _going_back("grows", first, last, each),
         (
             f"One step of gradient descent at rate {subject.rate:g} takes the loss from "
-            f"{number(loss)} "
-            f"to {number(after)}."
+            f"{number(loss)} to {number(after)}."
         ),
     )
     facts = {"first": first.delta, "last": last.delta, "each_layer": each, "after_a_step": after}
     return Verdict("exploding", True, "proved", sentences, facts)
+
+
+def _going_back(changes: str, first: LayerState, last: LayerState, each: float) -> str:
+    return (
+        f"Going back, the gradient by the pre-activations {changes} from {number(last.delta)} in "
+        f"layer {last.number} to {number(first.delta)} in layer 1, {number(each)} times a layer."
+    )
 
 
 def _vanishing(subject: Subject, states: list[LayerState]) -> Verdict | None:
@@ -354,15 +356,11 @@ def _vanishing(subject: Subject, states: list[LayerState]) -> Verdict | None:
         return None
     each = (last.delta / first.delta) ** (1 / (len(states) - 1))
     sentences = (
-        (
-            f"Going back, the gradient by the pre-activations shrinks from {number(last.delta)} "
-            f"in layer "
-            f"{last.number} to {number(first.delta)} in layer 1, {number(each)} times a layer."
-        ),
+        _going_back("shrinks", first, last, each),
         (
             f"A step at rate {subject.rate:g} along the gradient changes W1 by "
-            f"{number(first.step)} of "
-            f"its size; all {counted(steps, 'step')} of the run by {number(first.step * steps)}."
+            f"{number(first.step)} of its size; all {counted(steps, 'step')} of the run by "
+            f"{number(first.step * steps)}."
         ),
     )
     facts = {"first": first.delta, "last": last.delta, "each_layer": each, "step": first.step}

@@ -66,6 +66,12 @@ class Subject:
     truth_table: bool = False
     asked_goal: float | None = None
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How the run was trained, as `chainrule.train` and `chainrule.Population` take it."""
+        names = ("optimizer", "batch_size", "shuffle", "seed", "clip_norm", "clip_value", "report")
+        return {"learning_rate": self.rate, **{name: getattr(self, name) for name in names}}
+
     @cached_property
     def calculus(self) -> Calculus:
         """The loss that is minimised, as a function of one vector."""

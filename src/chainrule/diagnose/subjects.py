@@ -16,8 +16,8 @@ from chainrule.networks.losses import loss as choose_loss
 from chainrule.training.models import Model
 from chainrule.training.optimizers import Optimizer
 from chainrule.training.optimizers import optimizer as choose_optimizer
-from chainrule.training.preparing import Prepared, Trained, prepare
-from chainrule.training.recipes import CLASSIC, TRUTH_TABLES, Recipe, optimizer_name
+from chainrule.training.preparing import Prepared, Trained, prepare, recipe_of_model
+from chainrule.training.recipes import TRUTH_TABLES, Recipe, optimizer_name
 from chainrule.training.training import default_rate
 
 __all__ = ["subject_of_folder", "subject_of_prepared", "subject_of_trained"]
@@ -32,12 +32,7 @@ def subject_of_folder(folder: str | Path, data: str | None = None) -> Subject:
     """
     model = Model.load(folder)
     record: dict[str, Any] = dict(model.record)
-    if "recipe" not in record:
-        raise ModelFileError(
-            f"The model in {folder} does not say how it was trained, so it cannot be said why it "
-            "does not learn. Save one with train --save."
-        )
-    recipe = replace(Recipe.from_json(record["recipe"]), max_time=None)
+    recipe = recipe_of_model(model, folder, "it cannot be said why it does not learn")
     prepared = prepare(recipe if data is None else replace(recipe, data=data))
     if data is None and prepared.digest != record["digest"]:
         raise ModelFileError(
@@ -95,7 +90,7 @@ def subject_of_prepared(
         held_out=history.get("validation_loss", np.empty(0)),
         validation=prepared.validation,
         start=prepared.parameters,
-        generator="legacy" if recipe.data in CLASSIC else "default",
+        generator=recipe.generator,
         inputs=tuple(prepared.preparation.feature_names),
         truth_table=recipe.data in TRUTH_TABLES,
         asked_goal=recipe.stop_loss,

@@ -7,14 +7,12 @@ import math
 from pathlib import Path
 
 from chainrule.check import check_program
-from chainrule.check.sandbox import run_module
+from chainrule.check.sandbox import MEMORY, run_module
 from chainrule.errors import GradientError, SettingError
 from chainrule.explain.stored import restored
 from chainrule.explain.tracing import Traced
 
 __all__ = ["trace_program"]
-
-_GIBIBYTE = 2**30
 
 
 def trace_program(
@@ -45,7 +43,7 @@ def trace_program(
         arguments,
         ["step.npz", f"{step.loop}-{number}.json"],
         seconds=timeout,
-        memory=4 * _GIBIBYTE,
+        memory=MEMORY,
     )
     written, said = files["step.npz"], files[f"{step.loop}-{number}.json"]
     where = f"the loop in {step.place}"

@@ -21,7 +21,7 @@ from chainrule.training.batches import Batches
 from chainrule.training.models import Model
 from chainrule.training.optimizers import Optimizer, gradient_descent
 from chainrule.training.optimizers import optimizer as choose_optimizer
-from chainrule.training.preparing import Prepared, prepare
+from chainrule.training.preparing import Prepared, prepare, recipe_of_model
 from chainrule.training.recipes import Recipe, optimizer_name
 from chainrule.training.samples import Samples
 from chainrule.training.schedules import Schedule
@@ -116,12 +116,8 @@ def training_of_model(folder: str | Path) -> Training:
     """
     model = Model.load(folder)
     record: dict[str, Any] = dict(model.record)
-    if "recipe" not in record:
-        raise ModelFileError(
-            f"The model in {folder} does not say how it was trained, so no step of its training "
-            "can be explained. Save one with train --save."
-        )
-    prepared = prepare(replace(Recipe.from_json(record["recipe"]), max_time=None))
+    recipe = recipe_of_model(model, folder, "no step of its training can be explained")
+    prepared = prepare(recipe)
     if prepared.digest != record["digest"]:
         raise ModelFileError(
             f"The data {record['data']} has changed since the model in {folder} was trained on it, "

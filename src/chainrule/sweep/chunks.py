@@ -17,7 +17,7 @@ from chainrule.errors import DataError, DivergedError
 from chainrule.networks import Network
 from chainrule.training.population import Population
 from chainrule.training.preparing import Prepared, prepare
-from chainrule.training.recipes import CLASSIC, TRUTH_TABLES, Recipe, optimizer_name
+from chainrule.training.recipes import TRUTH_TABLES, Recipe, optimizer_name
 
 __all__ = [
     "Chunk",
@@ -145,7 +145,7 @@ def _together(
         prepared.X,
         prepared.y,
         seeds=range(chunk.first, chunk.first + chunk.count),
-        generator="legacy" if recipe.data in CLASSIC else "default",
+        generator=recipe.generator,
         learning_rate=recipe.learning_rate,
         optimizer=recipe.optimizer,
         epochs=recipe.epochs or 0,

@@ -7,7 +7,7 @@ chunk depend on the chunk alone, each run is there once, whoever did it.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,10 @@ def run_on_cluster(
     """Do what is still to do of a sweep on a cluster, and keep it in a folder here."""
     store = Store(folder, plan)
     began = time.monotonic()
-    done = plan.runs - sum(gap.count for gap in store.gaps())
+    gaps = list(store.gaps())
+    done = plan.runs - sum(gap.count for gap in gaps)
     start, sizes = done, Sizes()
-    source = _chunks(store, sizes)
+    source = _chunks(gaps, sizes)
     waiting: dict[Any, Chunk] = {}
     with interruptible() as interruption:
         while True:
@@ -125,9 +126,9 @@ def _submitted(client: Any, plan: Plan, chunk: Chunk) -> Any:
     )
 
 
-def _chunks(store: Store, sizes: Sizes) -> Iterator[Chunk]:
+def _chunks(gaps: Sequence[Chunk], sizes: Sizes) -> Iterator[Chunk]:
     """What is to do, in chunks whose size is chosen when each is given out."""
-    for gap in list(store.gaps()):
+    for gap in gaps:
         at, end = gap.first, gap.first + gap.count
         while at < end:
             count = min(sizes.of(gap.setting), end - at)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from chainrule.diagnose import diagnose
 from chainrule.diagnose.subjects import subject_of_trained
+from chainrule.diagnose.wording import exact
 from chainrule.networks.losses import Loss
 from chainrule.sweep.chunks import prepared_of
 from chainrule.sweep.statistics import Share, share_of
@@ -54,7 +54,7 @@ class End:
         """The outputs as they are written, fractions as such: 0, ½, 1, ½."""
         if self.outputs is None:
             return "elsewhere, or still on the way"
-        return ", ".join(_written(value) for value in self.outputs)
+        return ", ".join(map(exact, self.outputs))
 
 
 def ends_of(recipe: Recipe, outputs: Array, seeds: Sequence[int]) -> list[End]:
@@ -114,18 +114,3 @@ def _loss_at(loss: Loss, outputs: Array, targets: Array) -> float:
         inside = np.clip(column, 1e-300, 1 - 1e-16)
         column = np.log(inside) - np.log1p(-inside)
     return float(loss(column, targets[:, None]))
-
-
-_SIGNS = {
-    Fraction(1, 2): "½", Fraction(1, 3): "⅓", Fraction(2, 3): "⅔", Fraction(1, 4): "¼",
-    Fraction(3, 4): "¾",
-}  # fmt: skip
-
-
-def _written(value: float) -> str:
-    fraction = Fraction(value).limit_denominator(12)
-    if abs(float(fraction) - value) > 1e-9:
-        return f"{value:.3g}"
-    if fraction.denominator == 1:
-        return str(fraction.numerator)
-    return _SIGNS.get(fraction, str(fraction))

@@ -16,7 +16,7 @@ import numpy as np
 from chainrule.errors import SettingError
 from chainrule.training.recipes import Recipe
 
-__all__ = ["GOAL", "Plan", "Span", "grid_of", "random_of"]
+__all__ = ["GOAL", "Plan", "Span", "grid_of", "layers_text", "random_of"]
 
 GOAL = 0.01
 """The loss that counts as success, where none is named."""
@@ -104,6 +104,11 @@ class Plan:
     def value(self, setting: int, name: str) -> Any:
         """What a setting has chosen for one of the names that vary."""
         return getattr(self.settings[setting], name)
+
+
+def layers_text(layers: tuple[Any, ...], none: str) -> str:
+    """Layers as they are written for a sweep, 4x4, or what stands for none."""
+    return "x".join(map(str, layers)) or none
 
 
 def grid_of(

@@ -72,10 +72,11 @@ def run_sweep(plan: Plan, folder: Path, progress: Progress | None = None) -> Swe
     """
     store = Store(folder, plan)
     began = time.monotonic()
-    done = plan.runs - sum(gap.count for gap in store.gaps())
+    gaps = list(store.gaps())
+    done = plan.runs - sum(gap.count for gap in gaps)
     start, sizes, interrupted = done, Sizes(), False
     with interruptible() as interruption:
-        for gap in list(store.gaps()):
+        for gap in gaps:
             at = gap.first
             while at < gap.first + gap.count and not interrupted:
                 count = min(sizes.of(gap.setting), gap.first + gap.count - at)

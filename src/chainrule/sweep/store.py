@@ -10,13 +10,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from chainrule.errors import ModelFileError, SettingError
 from chainrule.sweep.chunks import Chunk, Results
-from chainrule.sweep.plan import Plan
+from chainrule.sweep.plan import Plan, layers_text
 from chainrule.training.files import write_text, written_whole
 
 if TYPE_CHECKING:
@@ -142,5 +142,5 @@ def frame_of(plan: Plan, results: Results) -> pl.DataFrame:
 def _plain(value: Any) -> Any:
     """A setting as a cell: layers as 4x4, names as they are."""
     if isinstance(value, tuple):
-        return "x".join(map(str, value)) or "0"  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
+        return layers_text(cast("tuple[Any, ...]", value), "0")
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.data import BUILTIN_NAMES, Preparation, Table, builtin, read_table, split
+from chainrule.errors import ModelFileError
 from chainrule.networks import Network
 from chainrule.networks.choices import NATURAL, check_setting
 from chainrule.networks.losses import loss as choose_loss
 from chainrule.training.evaluation import score_of
 from chainrule.training.models import Model
-from chainrule.training.recipes import CLASSIC, TRUTH_TABLES, Recipe
+from chainrule.training.recipes import TRUTH_TABLES, Recipe
 from chainrule.training.refusals import refuse_too_large, refuse_unsuited, refuse_without_effect
 from chainrule.training.state import Run
 from chainrule.training.steps import Engine
 from chainrule.training.training import train
 
-__all__ = ["Prepared", "Trained", "prepare"]
+__all__ = ["Prepared", "Trained", "prepare", "recipe_of_model"]
 
 Array = NDArray[Any]
 
@@ -205,7 +206,6 @@ def prepare(recipe: Recipe) -> Prepared:
         validation = (preparation.transform_features(other), preparation.transform_target(other))
     network = _network(full, preparation)
     refuse_too_large(network, full.dtype)
-    generator = "legacy" if full.data in CLASSIC else "default"
     return Prepared(
         recipe=full,
         table=table,
@@ -215,8 +215,22 @@ def prepare(recipe: Recipe) -> Prepared:
         y=y[kept],
         validation=validation,
         network=network,
-        parameters=network.initialize(full.seed, full.dtype, generator),
+        parameters=network.initialize(full.seed, full.dtype, full.generator),
     )
+
+
+def recipe_of_model(model: Model, folder: str | Path, otherwise: str) -> Recipe:
+    """The recipe that a saved model was trained by, without its limit of time.
+
+    Raises ModelFileError where the model does not say; ``otherwise`` is what cannot be done then.
+    """
+    recipe = model.record.get("recipe")
+    if recipe is None:
+        raise ModelFileError(
+            f"The model in {folder} does not say how it was trained, so {otherwise}. Save one with "
+            "train --save."
+        )
+    return replace(Recipe.from_json(recipe), max_time=None)
 
 
 def _learned(recipe: Recipe, table: Table, rows: Array | None = None) -> Preparation:

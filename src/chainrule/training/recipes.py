@@ -95,6 +95,11 @@ class Recipe:
         open_fields = {name: value for name, value in chosen.items() if getattr(self, name) is None}
         return replace(self, **open_fields)
 
+    @property
+    def generator(self) -> str:
+        """What the first weights are drawn with: see `Network.initialize`."""
+        return "legacy" if self.data in CLASSIC else "default"
+
     def to_json(self) -> dict[str, Any]:
         """The recipe as plain data."""
         return asdict(self)
